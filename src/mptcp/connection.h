@@ -1,0 +1,220 @@
+// One Multipath TCP connection: the data sequence space above its subflows. Plain TCP is a connection too:
+// one subflow, infinite mapping; fallback is a state, not another class.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/chunk.h"
+#include "base/sequence.h"
+#include "base/time.h"
+#include "base/timer_wheel.h"
+#include "mptcp/environment.h"
+#include "mptcp/keys.h"
+#include "tcp/subflow.h"
+#include "tcp/upper.h"
+
+namespace braid::mptcp {
+
+/// How MPTCP stands in this connection.
+enum class MultipathState : uint8_t {
+  kNegotiating,  // MP_CAPABLE sent or received, not confirmed
+  kConfirmed,    // both keys known; not "fully established" before the first DATA_ACK or ADD_ADDR
+  kEstablished,  // fully established (RFC 8684, 3.1): joins may be made
+  kFallback,     // plain TCP, for good: fallback_reason() says why
+};
+
+/// Why a connection is plain TCP. kNone: it is not.
+enum class FallbackReason : uint8_t {
+  kNone,
+  kDisabled,        // configured off
+  kPeerNotCapable,  // no MP_CAPABLE in SYN/ACK, or SYN without it
+  kVersionMismatch,
+  kNoCommonHmac,        // flag H not set
+  kExtensibility,       // flag B set
+  kSynOptionDropped,    // SYNs with MP_CAPABLE unanswered; a plain one was sent
+  kThirdAckStripped,    // server: first non-SYN segment had no MPTCP option
+  kDataWithoutMapping,  // first data came without DSS
+  kChecksumFailed,      // single subflow: infinite mapping (RFC 8684, 3.7)
+  kPeerSentMpFail,
+  kPeerInfiniteMapping,
+  kMd5Signature,
+  kSimultaneousOpen,
+  kNoOptionRoom,
+};
+std::string_view to_string(MultipathState state);
+std::string_view to_string(FallbackReason reason);
+
+/// Errors an application sees; each has the errno the kernel would give (host/errors.h maps them).
+enum class ConnectionError : uint8_t {
+  kNone,
+  kRefused,
+  kReset,
+  kTimedOut,
+  kUnreachable,
+  kNetUnreachable,
+  kAborted
+};
+
+struct ConnectionConfig {
+  bool is_multipath = true;
+  bool require_checksum = false;
+  std::string scheduler = "lowest-rtt";
+  std::string congestion_control = "cubic";  // or a coupled one: "lia"
+  std::string path_manager = "endpoints";
+  uint64_t send_buffer_bytes = 4u << 20;     // ceiling; grows to it with autotuning
+  uint64_t receive_buffer_bytes = 6u << 20;  // ceiling; likewise
+  uint64_t initial_send_buffer_bytes = 256u << 10;
+  uint64_t initial_receive_buffer_bytes = 128u << 10;
+  bool autotune = true;
+  bool no_delay = false;                     // TCP_NODELAY
+  uint32_t syn_attempts_with_multipath = 3;  // then a plain SYN
+  uint8_t max_subflows = 8;
+  Duration join_timeout = 10s;      // a join that is not up by then is given up
+  Duration add_addr_interval = 1s;  // repetition until echoed, doubling
+  uint32_t add_addr_attempts = 5;
+  Duration survive_without_subflows = 60s;  // break before make: the wait for a new subflow
+  Duration dead_path_probe_max = 1s;        // how often, at most, a silent path is probed while others live
+  Duration linger = 60s;                    // after the application closed: how long the rest may take
+  tcp::SubflowConfig subflow;
+};
+
+/// A snapshot of one subflow, for people: `braid ss`.
+struct SubflowInfo {
+  uint8_t index = 0, local_id = 0, remote_id = 0;
+  wire::FourTuple tuple;
+  tcp::State state = tcp::State::kClosed;
+  bool is_initial = false, is_backup = false, is_stalled = false, is_fully_established = false;
+  std::string congestion_control;
+  Duration srtt{0}, rttvar{0}, min_rtt{0}, rto{0};
+  uint64_t cwnd_bytes = 0, ssthresh_bytes = 0, in_flight_bytes = 0, send_window_bytes = 0;
+  uint64_t data_sent_bytes = 0, data_received_bytes = 0;  // payload, data level, reinjections included
+  uint64_t retransmitted_bytes = 0, retransmissions = 0, timeouts = 0, reinjected_bytes = 0;
+  uint32_t mss = 0;
+};
+struct ConnectionInfo {
+  Token local_token = 0, remote_token = 0;
+  MultipathState multipath = MultipathState::kNegotiating;
+  FallbackReason fallback = FallbackReason::kNone;
+  bool is_server = false, is_checksummed = false;
+  std::string scheduler, congestion_control, path_manager;
+  wire::Endpoint local, remote;                                  // as the application sees them
+  std::string state;                                             // "ESTABLISHED" ...: data level
+  uint64_t sent_bytes = 0, acked_bytes = 0, received_bytes = 0;  // data level, each octet once
+  uint64_t send_queue_bytes = 0, receive_queue_bytes = 0, out_of_order_bytes = 0;
+  uint64_t send_buffer_bytes = 0, receive_buffer_bytes = 0;
+  Time opened;
+  std::vector<SubflowInfo> subflows;
+};
+
+/// How to use it, in order, after any handle_ or command (the host does): poll_transmit(), then
+/// next_deadline().
+class Connection final : public tcp::Upper, public PathActions {
+ public:
+  /// Active open: the SYN goes with the next poll_transmit. local.port is already chosen.
+  static std::unique_ptr<Connection> connect(const ConnectionConfig& config, Environment& environment,
+                                             const wire::FourTuple& tuple, Time now);
+  /// Passive open from the SYN that came in to a listener. Not an MP_JOIN.
+  static std::unique_ptr<Connection> accept(const ConnectionConfig& config, Environment& environment,
+                                            const wire::TcpSegment& syn, Time now);
+  ~Connection() override;
+
+  // ---- commands (the application's)
+  /// Takes up to room octets; returns how many. 0 when full, closed for sending or failed.
+  size_t send(std::span<const std::byte> bytes, Time now);
+  /// Takes the whole slice without copying, even if it goes over the buffer's end a little; false if closed.
+  bool send(Slice slice, Time now);
+  size_t receive(std::span<std::byte> out, Time now);
+  size_t peek(std::span<std::byte> out) const;
+  /// Readable runs without copying, then consume() what was taken.
+  size_t readable_runs(std::span<std::span<const std::byte>> runs) const;
+  void consume(uint64_t bytes, Time now);
+  void shut_down_send(Time now);  ///< DATA_FIN after what is queued: half-close
+  void close(Time now);           ///< orderly; unread data means a reset (RFC 9293, 3.10.4; RFC 2525, 2.17)
+  void abort(Time now);           ///< MP_FASTCLOSE or RST
+  void set_no_delay(bool no_delay, Time now);
+  void set_cork(bool is_corked, Time now);  ///< TCP_CORK: hold partial segments, 200 ms at most
+  void set_keepalive(std::optional<Duration> idle, Duration interval, uint32_t attempts, Time now);
+  void set_user_timeout(Duration timeout, Time now);
+  bool set_scheduler(std::string_view name, Time now);  ///< false: unknown
+  bool set_congestion_control(std::string_view name, Time now);
+  void set_send_buffer(uint64_t bytes);  ///< fixed from then on: no autotuning
+  void set_receive_buffer(uint64_t bytes);
+
+  // ---- handle_* (the host's)
+  /// For one of its subflows.
+  void on_segment_for(tcp::Subflow& subflow, const wire::TcpSegment& segment, Time now);
+  void on_icmp_for(tcp::Subflow& subflow, const wire::IcmpError& error, Time now);
+  /// A SYN with MP_JOIN whose token is ours. False: refused; the host answers with RST (reason in `reason`).
+  bool on_join(const wire::TcpSegment& syn, const wire::MpJoinSyn& join, wire::ResetReason& reason, Time now);
+  void advance(Time now);
+  void on_endpoint_added(const PathEndpoint& endpoint, Time now);
+  void on_endpoint_removed(const PathEndpoint& endpoint, Time now);
+  void on_endpoint_changed(const PathEndpoint& endpoint, Time now);
+  void on_local_address_removed(const wire::IpAddress& address, Time now);
+
+  // ---- poll_*
+  void poll_transmit(tcp::SegmentSink& sink, Time now);
+  Time next_deadline() const;
+
+  // ---- getters
+  uint64_t send_room_bytes() const;
+  uint64_t readable_bytes() const;
+  bool is_end_of_stream() const;  ///< DATA_FIN (or FIN) seen and everything read
+  bool is_established() const;
+  bool can_send() const;
+  bool is_finished() const;  ///< no subflow left, nothing to wait for: may be destroyed
+  ConnectionError error() const;
+  MultipathState multipath_state() const;
+  FallbackReason fallback_reason() const;
+  bool is_server() const;
+  Token local_token() const;
+  wire::Endpoint local() const;  ///< of the initial subflow, also when that is gone
+  wire::Endpoint remote() const;
+  ConnectionInfo info() const;
+  uint64_t memory_bytes() const;  ///< held for send and receive, chunk slack included
+
+  /// For the host's use: its timer, its place in the dirty list, its slot.
+  Timer timer{this};
+  bool is_dirty = false;
+  uint64_t host_id = 0;
+  void* host_context = nullptr;
+
+  // ---- tcp::Upper
+  uint32_t poll_data(tcp::Subflow& subflow, uint32_t max_bytes, Time now) override;
+  void fetch_payload(tcp::Subflow& subflow, StreamOffset offset, uint32_t max_bytes,
+                     tcp::SegmentPayload& payload) override;
+  void add_options(tcp::Subflow& subflow, const tcp::SegmentContext& context, wire::TcpOptions& options,
+                   size_t space, Time now) override;
+  void on_acked(tcp::Subflow& subflow, StreamOffset snd_una, Time now) override;
+  void on_retransmission_timeout(tcp::Subflow& subflow, uint32_t count, Time now) override;
+  void on_path_recovered(tcp::Subflow& subflow, Time now) override;
+  tcp::SegmentVerdict on_segment(tcp::Subflow& subflow, const wire::TcpSegment& segment,
+                                 uint64_t window_bytes, Time now) override;
+  void on_data(tcp::Subflow& subflow, StreamOffset offset, Slice payload, Time now) override;
+  void on_fin(tcp::Subflow& subflow, Time now) override;
+  uint64_t receive_window(const tcp::Subflow& subflow) const override;
+  void on_established(tcp::Subflow& subflow, Time now) override;
+  void on_closed(tcp::Subflow& subflow, tcp::CloseReason reason, Time now) override;
+
+  // ---- PathActions
+  bool open_subflow(const wire::Endpoint& local, uint8_t local_id, const wire::Endpoint& remote,
+                    uint8_t remote_id, bool is_backup) override;
+  void close_subflow(uint8_t index) override;
+  void set_backup(uint8_t index, bool is_backup) override;
+  void announce(uint8_t id, const wire::IpAddress& address, uint16_t port) override;
+  void withdraw(uint8_t id) override;
+  void set_timer(Time at) override;
+
+ private:
+  Connection();
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace braid::mptcp

@@ -1,0 +1,99 @@
+// Path managers: which subflows a connection should have. They react to events and ask the transport for
+// actions (Linux guidelines, 3.1, table 2); they never touch a subflow themselves.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/time.h"
+#include "wire/address.h"
+
+namespace braid::mptcp {
+
+/// An address of this host that paths may use: `ip mptcp endpoint`.
+struct PathEndpoint {
+  uint8_t id = 0;  // address ID, 1..255; unique in the host
+  wire::IpAddress address;
+  uint16_t port = 0;         // signal only: announce with this port, 0: none
+  std::string interface;     // for display; routes decide
+  bool is_signal = false;    // announce it (ADD_ADDR)
+  bool is_subflow = false;   // open a subflow from it, to the peer's initial address
+  bool is_backup = false;    // such subflows are backup
+  bool is_fullmesh = false;  // from it to every address of the peer
+};
+
+/// `ip mptcp limits`.
+struct PathLimits {
+  uint8_t subflows = 2;           // additional ones per connection, joins from both sides together
+  uint8_t add_addr_accepted = 0;  // announced addresses to act on, per connection
+};
+
+/// Why a subflow ended, as a path manager sees it.
+enum class SubflowEnd : uint8_t { kFinished, kReset, kTimedOut, kRefusedJoin, kLocalAddressGone, kRemoved };
+
+/// What a path manager may ask for. Implemented by the connection.
+class PathActions {
+ public:
+  virtual ~PathActions() = default;
+  /// Opens a subflow from `local` (an address of this host; port 0: any) to `remote`. False: no room, or a
+  /// pair in use.
+  virtual bool open_subflow(const wire::Endpoint& local, uint8_t local_id, const wire::Endpoint& remote,
+                            uint8_t remote_id, bool is_backup) = 0;
+  virtual void close_subflow(uint8_t index) = 0;
+  virtual void set_backup(uint8_t index, bool is_backup) = 0;
+  /// Announces (ADD_ADDR, repeated until echoed) or withdraws an address.
+  virtual void announce(uint8_t id, const wire::IpAddress& address, uint16_t port) = 0;
+  virtual void withdraw(uint8_t id) = 0;
+  /// Calls on_timer at that time.
+  virtual void set_timer(Time at) = 0;
+};
+
+/// A subflow as a path manager sees it.
+struct PathSubflow {
+  uint8_t index = 0;
+  wire::FourTuple tuple;
+  uint8_t local_id = 0, remote_id = 0;
+  bool is_backup = false;
+  bool was_opened_by_us = false;
+};
+
+class PathManager {
+ public:
+  virtual ~PathManager() = default;
+  virtual std::string_view name() const = 0;
+
+  /// The connection is fully established: joins are allowed from now on. is_server: the peer opened it.
+  virtual void on_established(const PathSubflow& initial, bool is_server, bool may_join_initial_address,
+                              Time now) = 0;
+  virtual void on_subflow_up(const PathSubflow& subflow, Time now) = 0;
+  virtual void on_subflow_closed(const PathSubflow& subflow, SubflowEnd end, Time now) = 0;
+  virtual void on_subflow_failed(const PathSubflow& subflow, SubflowEnd end,
+                                 Time now) = 0;  ///< a join that did not come up
+  virtual void on_add_addr(uint8_t id, const wire::IpAddress& address, uint16_t port,
+                           Time now) = 0;  ///< verified
+  virtual void on_remove_addr(uint8_t id, Time now) = 0;
+  /// The host's endpoints changed.
+  virtual void on_endpoint_added(const PathEndpoint& endpoint, Time now) = 0;
+  virtual void on_endpoint_removed(const PathEndpoint& endpoint, Time now) = 0;
+  virtual void on_endpoint_changed(const PathEndpoint& endpoint, Time now) = 0;
+  virtual void on_timer(Time now) = 0;
+  /// May one more subflow that the peer opens come in?
+  virtual bool may_accept_join() = 0;
+};
+
+/// The host's endpoint table and limits, shared by its connections.
+struct PathConfig {
+  std::vector<PathEndpoint> endpoints;
+  PathLimits limits;
+};
+
+/// By name: "endpoints" (the model of `ip mptcp`), "none". `config` and `actions` outlive it.
+std::unique_ptr<PathManager> make_path_manager(std::string_view name, const PathConfig& config,
+                                               PathActions& actions);
+std::vector<std::string> path_manager_names();
+
+}  // namespace braid::mptcp

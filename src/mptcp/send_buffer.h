@@ -1,0 +1,55 @@
+// The connection's send buffer: the application's bytes, once, indexed by data offset (FreeBSD report,
+// III.C).
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "base/chunk.h"
+#include "base/ring.h"
+#include "base/sequence.h"
+#include "tcp/upper.h"
+
+namespace braid::mptcp {
+
+/// Bytes leave it when they are DATA_ACKed *and* no map refers to them. What the application sees as
+/// occupancy is logical (not yet DATA_ACKed); memory held is accounted apart.
+class SendBuffer {
+ public:
+  explicit SendBuffer(ChunkPool& pool, DataOffset first = DataOffset(1));
+
+  // ---- getters
+  DataOffset data_una() const { return data_una_; }              ///< first octet not DATA_ACKed
+  DataOffset end() const { return end_; }                        ///< one past the last octet
+  uint64_t occupancy_bytes() const { return end_ - data_una_; }  ///< logical (sb_cc)
+  uint64_t held_bytes() const;  ///< in memory, chunk slack included (sb_actual)
+
+  // ---- commands
+  /// Copies bytes to the end; small writes share chunks.
+  void append(std::span<const std::byte> bytes);
+  /// Takes the slice, no copy.
+  void append(Slice slice);
+  /// DATA_ACK: octets below are done with, unless maps refer to them. Not beyond end(); never back.
+  void acknowledge(DataOffset data_ack);
+  /// A map refers to [begin, end) from now on. Every retain is undone by one release with the same range.
+  void retain(DataOffset begin, DataOffset end);
+  void release(DataOffset begin, DataOffset end);
+  /// The octets [begin, begin + max_bytes), or fewer when the payload has no room for more slices; false if
+  /// they are no longer (or not yet) here.
+  bool fetch(DataOffset begin, uint32_t max_bytes, tcp::SegmentPayload& payload) const;
+
+ private:
+  struct Piece {
+    Slice slice;
+    DataOffset begin;
+    uint32_t references = 0;
+  };
+  size_t index_of(DataOffset offset) const;
+  void trim();
+
+  ChunkPool& pool_;
+  Ring<Piece> pieces_;
+  DataOffset data_una_, end_;
+};
+
+}  // namespace braid::mptcp

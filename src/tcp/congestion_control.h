@@ -1,0 +1,75 @@
+// Congestion control: a pure sink of events that answers with a window. What is lost, and when, is
+// LossRecovery's business; how fast to send into the loss is PRR's; this only says how large the window is.
+//
+// To add one: derive, override what you need, register it by name in your .cc (see reno.cc, 60 lines).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/sequence.h"
+#include "base/time.h"
+
+namespace braid::tcp {
+
+/// What an ACK of new data told.
+struct AckSample {
+  Time now;
+  uint64_t acked_bytes = 0;             // newly acknowledged, cumulatively or by SACK
+  uint64_t in_flight_before_bytes = 0;  // before this ACK
+  bool is_cwnd_limited = false;         // the window was full, not the application empty (RFC 7661's concern)
+  Duration rtt{0};                      // this ACK's sample; 0: none
+  Duration srtt{0};                     // smoothed; 0: none yet
+  Duration min_rtt{0};                  // least seen; 0: none yet
+  StreamOffset snd_una, snd_nxt;
+};
+
+/// State at a congestion signal.
+struct LossSample {
+  Time now;
+  uint64_t in_flight_bytes = 0;
+  Duration srtt{0};
+};
+
+class CongestionControl {
+ public:
+  virtual ~CongestionControl() = default;
+  virtual std::string_view name() const = 0;
+
+  /// New data acknowledged outside of fast recovery.
+  virtual void on_ack(const AckSample& sample) = 0;
+  /// Entering fast recovery, once per window: reduces ssthresh and cwnd.
+  virtual void on_congestion(const LossSample& sample) = 0;
+  /// Retransmission timeout (RFC 5681, 3.1): cwnd becomes one segment; ssthresh falls on the first of a
+  /// series.
+  virtual void on_timeout(const LossSample& sample, bool is_first) = 0;
+  /// The last reduction was for nothing (F-RTO, Eifel): what it was before.
+  virtual void on_spurious() = 0;
+  /// Nothing was sent for longer than an RTO (RFC 5681, 4.1).
+  virtual void on_idle_restart(Duration idle) = 0;
+  virtual void set_mss(uint32_t mss_bytes) = 0;
+  /// First RTT known, connection established: some algorithms start their clocks here.
+  virtual void on_established(Time /*now*/) {}
+  /// The subflow is gone: a coupled algorithm leaves its group.
+  virtual void on_closed() {}
+
+  virtual uint64_t cwnd_bytes() const = 0;
+  virtual uint64_t ssthresh_bytes() const = 0;
+  bool in_slow_start() const { return cwnd_bytes() < ssthresh_bytes(); }
+};
+
+/// RFC 6928.
+inline constexpr uint32_t kInitialWindowSegments = 10;
+
+using CongestionControlFactory = std::function<std::unique_ptr<CongestionControl>(uint32_t mss_bytes)>;
+
+/// Uncoupled algorithms by name ("reno", "cubic"). Coupled ones need the connection and live in
+/// mptcp/coupled. Nothing for an unknown name.
+std::unique_ptr<CongestionControl> make_congestion_control(std::string_view name, uint32_t mss_bytes);
+std::vector<std::string> congestion_control_names();
+
+}  // namespace braid::tcp

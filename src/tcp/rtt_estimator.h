@@ -1,0 +1,36 @@
+// Round-trip time and retransmission timeout: RFC 6298.
+#pragma once
+
+#include "base/time.h"
+
+namespace braid::tcp {
+
+struct RtoLimits {
+  Duration initial = 1s;  // RFC 6298, 2.1
+  Duration min = 200ms;   // as Linux; RFC 6298 says 1 s (SHOULD), which costs a second at every tail loss
+  Duration max = 120s;    // RFC 6298, 2.5: at least 60 s
+};
+
+class RttEstimator {
+ public:
+  explicit RttEstimator(const RtoLimits& limits) : limits_(limits) {}
+  /// A sample that obeys Karn's rule or comes from timestamps.
+  void on_sample(Duration rtt, Time now);
+
+  bool has_sample() const { return srtt_ != Duration(0); }
+  Duration srtt() const { return srtt_; }
+  Duration rttvar() const { return rttvar_; }
+  Duration latest() const { return latest_; }
+  /// Least over a sliding window of 5 minutes or so (RACK needs one that forgets old routes).
+  Duration min_rtt() const { return min_rtt_; }
+  /// RTO without back-off.
+  Duration rto() const;
+  const RtoLimits& limits() const { return limits_; }
+
+ private:
+  RtoLimits limits_;
+  Duration srtt_{0}, rttvar_{0}, latest_{0}, min_rtt_{0};
+  Time min_rtt_at_{};
+};
+
+}  // namespace braid::tcp
