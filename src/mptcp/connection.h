@@ -46,6 +46,7 @@ enum class FallbackReason : uint8_t {
   kMd5Signature,
   kSimultaneousOpen,
   kNoOptionRoom,
+  kDataAckMissing,  // our first data were acknowledged by a segment without any MPTCP option
 };
 std::string_view to_string(MultipathState state);
 std::string_view to_string(FallbackReason reason);
@@ -81,6 +82,10 @@ struct ConnectionConfig {
   Duration survive_without_subflows = 60s;  // break before make: the wait for a new subflow
   Duration dead_path_probe_max = 1s;        // how often, at most, a silent path is probed while others live
   Duration linger = 60s;                    // after the application closed: how long the rest may take
+  /// NSDI 2012, 4.2: M1, a full window blocked by a slow subflow's data: those again on one with room; M2:
+  /// and the slow one's congestion window is reduced, once per round trip.
+  bool opportunistic_retransmission = true;
+  bool penalise = true;
   tcp::SubflowConfig subflow;
 };
 

@@ -33,7 +33,10 @@ class TxMaps {
   /// Drops maps wholly below `snd_una`, oldest first; calls done(map) for each.
   template <class Done>
   void acknowledge(StreamOffset snd_una, Done&& done) {
-    while (!maps_.empty() && maps_.front().stream_end() <= snd_una) done(maps_.pop_front());
+    while (!maps_.empty() && maps_.front().stream_end() <= snd_una) {
+      if (hint_ > 0) --hint_;
+      done(maps_.pop_front());
+    }
   }
   bool empty() const { return maps_.empty(); }
   size_t size() const { return maps_.size(); }
@@ -52,6 +55,9 @@ struct RxMap {
   uint32_t length = 0;  // payload octets
   std::optional<uint16_t> checksum;
   bool has_data_fin = false;
+
+  DataOffset data_end() const { return data_begin + length; }
+  StreamOffset stream_end() const { return stream_begin + length; }
 };
 
 /// What a mapping turned out to be when it was added.
@@ -78,6 +84,10 @@ class RxMaps {
   size_t size() const { return maps_.size(); }
 
  private:
+  size_t first_ending_after(StreamOffset offset) const;
+  MapResult add_overlapping(const RxMap& map, size_t first, size_t last);
+  void insert_at(size_t index, const RxMap& map);
+
   Ring<RxMap> maps_;  // sorted by stream_begin, disjoint
 };
 

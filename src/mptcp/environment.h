@@ -58,8 +58,12 @@ class Environment {
   /// Whether a packet from `local` could reach `remote` (family, route, interface up).
   virtual bool has_route(const wire::IpAddress& local, const wire::IpAddress& remote) const = 0;
 
+  /// The local address that the routes would choose for packets to `remote`; unspecified if there is none.
+  virtual wire::IpAddress source_for(const wire::IpAddress& remote) const = 0;
+
   /// The connection has something to send or a deadline changed: the host polls it before it returns.
   virtual void wake(Connection& connection) = 0;
+  /// May come from inside any call of the connection: note it, and act on it after that call has returned.
   virtual void on_event(Connection& connection, ConnectionEvent event) = 0;
 };
 
