@@ -18,6 +18,7 @@ struct DataMap {
   uint32_t length = 0;               // payload octets; a DATA_FIN is not counted here
   std::optional<uint16_t> checksum;  // computed once, repeated with every copy
   bool is_reinjection = false;
+  bool has_data_fin = false;  // its DSS says that the octet after data_end() is the DATA_FIN
 
   DataOffset data_end() const { return data_begin + length; }
   StreamOffset stream_end() const { return stream_begin + length; }
@@ -84,7 +85,6 @@ class RxMaps {
   size_t size() const { return maps_.size(); }
 
  private:
-  size_t first_ending_after(StreamOffset offset) const;
   MapResult add_overlapping(const RxMap& map, size_t first, size_t last);
   void insert_at(size_t index, const RxMap& map);
 
