@@ -91,6 +91,7 @@ class Subflow {
   void close(Time now);                     ///< no more data after what was granted: FIN
   void abort(Time now);                     ///< RST now (options by add_options), then CLOSED
   void drop(CloseReason reason, Time now);  ///< CLOSED without a word
+  void orphan(Time now);                    ///< nobody reads any more: FIN-WAIT-2 is limited in time
   void request_ack();                       ///< an ACK goes with the next poll_transmit
   void send_probe();  ///< an ACK-eliciting segment without new data (zero window, keepalive)
   void set_keepalive(std::optional<Duration> idle, Duration interval, uint32_t attempts, Time now);
@@ -146,6 +147,7 @@ class Subflow {
   const SubflowTotals& totals() const;
   Time last_received() const;
   std::optional<TimeWaitRecord> time_wait(Time now) const;  ///< when state() is kTimeWait
+  bool has_reset_to_send() const;  ///< CLOSED, but one more poll_transmit is due
 
  private:
   struct Impl;

@@ -66,6 +66,9 @@ class Upper {
   /// one octet.
   virtual void fetch_payload(Subflow& subflow, StreamOffset offset, uint32_t max_bytes,
                              SegmentPayload& payload) = 0;
+  /// Whether this subflow would be asked to carry more if its window were open: while it is shut and nothing
+  /// is in flight, the subflow then probes it (RFC 9293, 3.8.6.1). "Yes" costs a probe a minute at worst.
+  virtual bool has_pending_data(const Subflow& /*subflow*/) const { return true; }
   /// Adds options (MPTCP's), `space` octets at most, padding included. Called once per segment sent,
   /// retransmissions too, before SACK blocks take what is left; MSS, window scale, SACK-permitted and
   /// timestamps are already in.
@@ -80,7 +83,8 @@ class Upper {
 
   // ---- receiving
   /// Every acceptable segment (in window, RST and PAWS checks passed), before its ACK, payload and FIN are
-  /// processed. `window_bytes` is its window field, scaled.
+  /// processed. `window_bytes` is its window field, scaled. An acceptable RST is shown too, for its options,
+  /// just before it closes the subflow; the verdict does not matter then.
   virtual SegmentVerdict on_segment(Subflow& subflow, const wire::TcpSegment& segment, uint64_t window_bytes,
                                     Time now) = 0;
   /// Payload in subflow order, each octet exactly once; first octet at `offset`.
@@ -94,7 +98,8 @@ class Upper {
   // ---- state
   /// The three-way handshake is done, either role.
   virtual void on_established(Subflow& subflow, Time now) = 0;
-  /// The subflow is finished, for the reason given: CLOSED or TIME-WAIT. Called once.
+  /// The subflow is finished, for the reason given: CLOSED or TIME-WAIT. Called once, also from abort() and
+  /// drop(). If has_reset_to_send() the RST goes with the next poll_transmit.
   virtual void on_closed(Subflow& subflow, CloseReason reason, Time now) = 0;
 };
 
