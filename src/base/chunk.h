@@ -20,6 +20,7 @@ class Chunk {
   std::byte* data() { return reinterpret_cast<std::byte*>(this + 1); }
   size_t capacity() const { return capacity_; }
   bool is_shared() const { return references_ > 1; }
+  ChunkPool& pool() const { return *pool_; }  ///< where it came from and goes back to
 
  private:
   friend class ChunkPool;

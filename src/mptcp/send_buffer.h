@@ -22,12 +22,12 @@ class SendBuffer {
   DataOffset data_una() const { return data_una_; }              ///< first octet not DATA_ACKed
   DataOffset end() const { return end_; }                        ///< one past the last octet
   uint64_t occupancy_bytes() const { return end_ - data_una_; }  ///< logical (sb_cc)
-  uint64_t held_bytes() const;  ///< in memory, chunk slack included (sb_actual)
+  uint64_t held_bytes() const { return held_bytes_; }  ///< in memory, chunk slack included (sb_actual)
 
   // ---- commands
   /// Copies bytes to the end; small writes share chunks.
   void append(std::span<const std::byte> bytes);
-  /// Takes the slice, no copy.
+  /// Takes the slice without copying, unless it is a small part of its chunk, which it would keep alive.
   void append(Slice slice);
   /// DATA_ACK: octets below are done with, unless maps refer to them. Not beyond end(); never back.
   void acknowledge(DataOffset data_ack);
@@ -43,12 +43,22 @@ class SendBuffer {
     Slice slice;
     DataOffset begin;
     uint32_t references = 0;
+    DataOffset end() const { return begin + slice.size(); }
   };
-  size_t index_of(DataOffset offset) const;
-  void trim();
+  using Pieces = Ring<Piece>;
+  void push(Slice slice);
+  size_t tail_room() const;
+  template <class Visit>
+  void visit(DataOffset begin, DataOffset end, Visit&& visitor);
+  void sweep();
 
   ChunkPool& pool_;
-  Ring<Piece> pieces_;
+  Pieces pieces_;  // contiguous, from the piece that holds data_una_ to end_
+  // Pieces below data_una_ that maps still refer to, sorted, with gaps: a path that hangs holds only its own.
+  Pieces shelved_;
+  size_t shelved_dead_ = 0;  // of them: references gone, slice dropped, not yet swept out
+  uint64_t held_bytes_ = 0;
+  bool is_tail_ours_ = false;  // we allocated the last piece's chunk: what lies behind its slice is free
   DataOffset data_una_, end_;
 };
 
