@@ -2,8 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
-#include <vector>
 
 #include "base/time.h"
 #include "io/setup_error.h"
@@ -34,7 +34,6 @@ class PacketCapture {
   explicit PacketCapture(std::unique_ptr<Impl> impl);
   void write(std::span<const std::byte> bytes, Time now);
   std::unique_ptr<Impl> impl_;
-  std::vector<std::byte> scratch_;
   Time flush_at_ = kNever;
 };
 

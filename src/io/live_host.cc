@@ -1,0 +1,118 @@
+#include "io/live_host.h"
+
+#include "base/check.h"
+
+namespace braid::io {
+
+namespace {
+// Input taken in one round, at most: enough to make the system calls around it cheap, little enough that ACKs
+// and timers keep their pace.
+constexpr size_t kBatchPackets = 32;
+// Transmit and events in one round: an event handler that always causes another event must not starve input.
+constexpr int kEventPasses = 8;
+}  // namespace
+
+/// Hands each packet to the device of its interface, by way of the capture.
+class LiveHost::Sink final : public host::HostSink {
+ public:
+  explicit Sink(LiveHost& live) : live_(live) {}
+  void send(host::InterfaceId interface, wire::OutgoingPacket& packet) override {
+    if (interface >= live_.device_of_.size() || live_.device_of_[interface] == nullptr) return;
+    if (live_.capture_ != nullptr) live_.capture_->sent(packet, live_.now());
+    live_.device_of_[interface]->send(packet);
+  }
+
+ private:
+  LiveHost& live_;
+};
+
+LiveHost::LiveHost(EventLoop& loop, const host::HostConfig& config)
+    : loop_(loop),
+      host_(std::make_unique<host::Host>(config, random_, loop.now())),
+      sink_(std::make_unique<Sink>(*this)),
+      batch_(kBatchPackets) {
+  loop_.set_deadline_source([this] { return next_deadline(); });
+  loop_.set_round_end([this](Time now) { finish_round(now); });
+}
+
+LiveHost::~LiveHost() {
+  loop_.set_deadline_source({});
+  loop_.set_round_end({});
+  for (const auto& device : devices_) loop_.remove(device->descriptor());
+  // Devices and packets in hand hold chunks of the host's pool.
+  batch_.clear();
+  devices_.clear();
+}
+
+PacketDevice& LiveHost::attach(std::unique_ptr<PacketDevice> device) {
+  PacketDevice& attached = *device;
+  const size_t index = attachments_.size();
+  devices_.push_back(std::move(device));
+  attachments_.push_back({.device = &attached});
+  const bool is_added =
+      loop_.add(attached.descriptor(), Interest::kRead, [this, index](Readiness) { on_readable(index); });
+  BRAID_CHECK(is_added);
+  return attached;
+}
+
+host::InterfaceId LiveHost::add_interface(host::InterfaceConfig config, PacketDevice& device) {
+  config.offload = device.offload();
+  const host::InterfaceId id = host_->add_interface(config);
+  if (device_of_.size() <= id) device_of_.resize(id + 1, nullptr);
+  device_of_[id] = &device;
+  for (Attachment& attachment : attachments_) {
+    if (attachment.device != &device || attachment.has_interface) continue;
+    attachment.first_interface = id;
+    attachment.has_interface = true;
+  }
+  return id;
+}
+
+void LiveHost::inject(const wire::ReceivedPacket& packet) {
+  if (capture_ != nullptr) capture_->received(packet, now());
+  host_->receive(0, packet, now());
+}
+
+Setup<void> LiveHost::start_capture(const std::string& path) {
+  auto capture = PacketCapture::open(path);
+  if (!capture) return tl::unexpected(capture.error());
+  capture_ = std::move(*capture);
+  return {};
+}
+
+void LiveHost::on_readable(size_t index) {
+  Attachment& attachment = attachments_[index];
+  const size_t count = attachment.device->receive(host_->chunks(), batch_);
+  for (size_t i = 0; i < count; ++i) {
+    const wire::ReceivedPacket packet = std::exchange(batch_[i], {});
+    if (!attachment.has_interface) continue;
+    if (capture_ != nullptr) capture_->received(packet, now());
+    host_->receive(attachment.first_interface, packet, now());
+  }
+}
+
+void LiveHost::finish_round(Time now) {
+  host_->advance(now);
+  for (int pass = 0; pass < kEventPasses; ++pass) {
+    host_->transmit(*sink_, now);
+    has_more_events_ = false;
+    while (const auto event = host_->poll_event()) {
+      has_more_events_ = true;
+      if (event_handler_) event_handler_(*event);
+    }
+    if (!has_more_events_) break;
+  }
+  if (round_hook_) {
+    round_hook_();
+    host_->transmit(*sink_, now);
+  }
+  if (capture_ != nullptr && capture_->flush_deadline() <= now) capture_->flush();
+}
+
+Time LiveHost::next_deadline() const {
+  if (has_more_events_) return loop_.now();
+  const Time deadline = host_->next_deadline();
+  return capture_ == nullptr ? deadline : earlier(deadline, capture_->flush_deadline());
+}
+
+}  // namespace braid::io
