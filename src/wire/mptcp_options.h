@@ -3,14 +3,18 @@
 // it.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <boost/container/static_vector.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <span>
+#include <type_traits>
 #include <variant>
 
+#include "base/check.h"
 #include "wire/address.h"
 
 namespace braid::wire {
@@ -97,9 +101,40 @@ struct AddAddr {
   bool operator==(const AddAddr&) const = default;
 };
 
+/// A short list of address IDs, as many as fit in an option. Trivially copyable, unlike static_vector, and so
+/// is the variant below: it is copied for every segment.
+class AddressIds {
+ public:
+  static constexpr size_t kCapacity = 37;
+
+  constexpr AddressIds() = default;
+  constexpr AddressIds(std::initializer_list<uint8_t> ids) {
+    for (const uint8_t id : ids) push_back(id);
+  }
+  constexpr void push_back(uint8_t id) {
+    BRAID_CHECK(size_ < kCapacity);
+    ids_[size_++] = id;
+  }
+  constexpr void clear() { size_ = 0; }
+  constexpr size_t size() const { return size_; }
+  constexpr bool empty() const { return size_ == 0; }
+  static constexpr size_t capacity() { return kCapacity; }
+  constexpr uint8_t operator[](size_t i) const { return ids_[i]; }
+  constexpr const uint8_t* data() const { return ids_.data(); }
+  constexpr const uint8_t* begin() const { return ids_.data(); }
+  constexpr const uint8_t* end() const { return ids_.data() + size_; }
+  constexpr bool operator==(const AddressIds& other) const {
+    return std::equal(begin(), end(), other.begin(), other.end());
+  }
+
+ private:
+  std::array<uint8_t, kCapacity> ids_{};
+  uint8_t size_ = 0;
+};
+
 /// RFC 8684, 3.4.2: 1 to 255 address IDs in theory; what fits in an option is kept.
 struct RemoveAddr {
-  boost::container::static_vector<uint8_t, 37> address_ids;
+  AddressIds address_ids;
   bool operator==(const RemoveAddr&) const = default;
 };
 
@@ -141,10 +176,10 @@ struct MpTcpRst {
 
 using MptcpOption = std::variant<Dss, MpCapable, MpJoinSyn, MpJoinSynAck, MpJoinAck, AddAddr, RemoveAddr,
                                  MpPrio, MpFail, MpFastclose, MpTcpRst>;
+static_assert(std::is_trivially_copyable_v<MptcpOption>);
 
-/// All MPTCP options of one segment, in wire order. The smallest MPTCP option has 4 octets, so 10 always
-/// suffice.
-using MptcpOptions = boost::container::static_vector<MptcpOption, 10>;
+/// All MPTCP options of one segment, in wire order. The smallest (MP_PRIO) has 3 octets, so 13 fill the 40.
+using MptcpOptions = boost::container::static_vector<MptcpOption, 13>;
 
 /// Octets that the option takes, unpadded (its own length octet).
 size_t encoded_size(const MptcpOption& option);

@@ -1,0 +1,143 @@
+#include "wire/ip_header.h"
+
+#include <array>
+#include <cstring>
+
+#include "wire/byte_order.h"
+#include "wire/checksum.h"
+
+namespace braid::wire {
+
+namespace {
+
+constexpr uint16_t kMoreFragments = 0x2000, kFragmentOffset = 0x1fff;
+
+IpAddress load_v6(const std::byte* at) {
+  std::array<uint8_t, 16> bytes;
+  std::memcpy(bytes.data(), at, bytes.size());
+  return IpAddress::v6(bytes);
+}
+
+std::optional<ParseError> parse_v4(std::span<const std::byte> bytes, IpContext context, IpHeader& header) {
+  const std::byte* at = bytes.data();
+  if (bytes.size() < kIpv4HeaderSize) return ParseError::kTruncated;
+  header.header_size = (load8(at) & 0xfu) * 4u;
+  if (header.header_size < kIpv4HeaderSize) return ParseError::kBadHeaderLength;
+  if (header.header_size > bytes.size()) return ParseError::kTruncated;
+  const size_t total = load16(at + 2);
+  if (context == IpContext::kPacket) {
+    if (total < header.header_size) return ParseError::kBadHeaderLength;
+    if (total > bytes.size()) return ParseError::kTruncated;
+    if (ipv4_header_checksum(bytes.first(header.header_size)) != 0) return ParseError::kBadIpChecksum;
+    header.payload_size = total - header.header_size;
+  } else {
+    header.payload_size = bytes.size() - header.header_size;
+  }
+  const uint16_t fragment = load16(at + 6);
+  if ((fragment & kFragmentOffset) != 0) return ParseError::kFragment;
+  if ((fragment & kMoreFragments) != 0 && context == IpContext::kPacket) return ParseError::kFragment;
+  header.traffic_class = load8(at + 1);
+  header.protocol = load8(at + 9);
+  header.source = IpAddress::v4(load32(at + 12));
+  header.destination = IpAddress::v4(load32(at + 16));
+  return std::nullopt;
+}
+
+// RFC 8200, 4; RFC 7045, 2.
+enum NextHeader : uint8_t {
+  kHopByHop = 0,
+  kRouting = 43,
+  kFragmentHeader = 44,
+  kAuthentication = 51,
+  kDestinationOptions = 60,
+  kMobility = 135,
+  kHostIdentity = 139,
+  kShim6 = 140,
+};
+
+/// Walks the extension headers that follow the fixed header, to the first that is none.
+std::optional<ParseError> skip_extensions(std::span<const std::byte> packet, IpContext context,
+                                          IpHeader& header) {
+  for (;;) {
+    const std::byte* at = packet.data() + header.header_size;
+    const size_t left = packet.size() - header.header_size;
+    size_t size = 8;
+    switch (header.protocol) {
+      case kHopByHop:
+      case kRouting:
+      case kDestinationOptions:
+      case kMobility:
+      case kHostIdentity:
+      case kShim6:
+        if (left < size) return ParseError::kTruncated;
+        size = (load8(at + 1) + 1u) * 8u;
+        // With segments left the packet is for another node, and a host forwards nothing (RFC 8200, 4.4).
+        if (header.protocol == kRouting && load8(at + 3) != 0 && context == IpContext::kPacket) {
+          return ParseError::kNotTcp;
+        }
+        break;
+      case kAuthentication:
+        if (left < size) return ParseError::kTruncated;
+        size = (load8(at + 1) + 2u) * 4u;
+        break;
+      case kFragmentHeader: {
+        if (left < size) return ParseError::kTruncated;
+        const uint16_t fragment = load16(at + 2);
+        // A fragment that is the whole packet is as good as none (RFC 6946).
+        if ((fragment & 0xfff8) != 0) return ParseError::kFragment;
+        if ((fragment & 1) != 0 && context == IpContext::kPacket) return ParseError::kFragment;
+        break;
+      }
+      default:
+        return std::nullopt;
+    }
+    if (left < size) return ParseError::kTruncated;
+    header.protocol = load8(at);
+    header.header_size += size;
+  }
+}
+
+std::optional<ParseError> parse_v6(std::span<const std::byte> bytes, IpContext context, IpHeader& header) {
+  const std::byte* at = bytes.data();
+  if (bytes.size() < kIpv6HeaderSize) return ParseError::kTruncated;
+  size_t total = bytes.size();
+  if (context == IpContext::kPacket) {
+    total = kIpv6HeaderSize + load16(at + 4);
+    if (total > bytes.size()) return ParseError::kTruncated;
+  }
+  header.traffic_class = static_cast<uint8_t>(load16(at) >> 4);
+  header.protocol = load8(at + 6);
+  header.source = load_v6(at + 8);
+  header.destination = load_v6(at + 24);
+  header.header_size = kIpv6HeaderSize;
+  if (auto error = skip_extensions(bytes.first(total), context, header)) return error;
+  header.payload_size = total - header.header_size;
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<ParseError> parse_ip_header(std::span<const std::byte> bytes, IpContext context,
+                                          IpHeader& header) {
+  if (bytes.empty()) return ParseError::kTruncated;
+  switch (load8(bytes.data()) >> 4) {
+    case 4:
+      return parse_v4(bytes, context, header);
+    case 6:
+      return parse_v6(bytes, context, header);
+    default:
+      return ParseError::kBadVersion;
+  }
+}
+
+uint16_t ipv4_header_checksum(std::span<const std::byte> header) {
+  uint64_t sum = 0;
+  for (size_t i = 0; i + 4 <= header.size(); i += 4) sum += load_native<uint32_t>(header.data() + i);
+  sum = (sum & 0xffffffff) + (sum >> 32);
+  sum = (sum & 0xffff) + (sum >> 16);
+  sum = (sum & 0xffff) + (sum >> 16);
+  sum = (sum & 0xffff) + (sum >> 16);
+  return static_cast<uint16_t>(~to_network(static_cast<uint16_t>(sum)));
+}
+
+}  // namespace braid::wire

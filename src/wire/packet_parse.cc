@@ -1,0 +1,86 @@
+#include <optional>
+
+#include "wire/byte_order.h"
+#include "wire/checksum.h"
+#include "wire/icmp.h"
+#include "wire/ip_header.h"
+#include "wire/packet.h"
+#include "wire/tcp_options.h"
+
+namespace braid::wire {
+
+namespace {
+
+TcpFlags parse_flags(unsigned bits) {
+  TcpFlags flags;
+  flags.fin = (bits & 0x01) != 0;
+  flags.syn = (bits & 0x02) != 0;
+  flags.rst = (bits & 0x04) != 0;
+  flags.psh = (bits & 0x08) != 0;
+  flags.ack = (bits & 0x10) != 0;
+  flags.urg = (bits & 0x20) != 0;
+  flags.ece = (bits & 0x40) != 0;
+  flags.cwr = (bits & 0x80) != 0;
+  return flags;
+}
+
+bool is_checksum_good(const IpHeader& ip, std::span<const std::byte> tcp) {
+  InternetChecksum sum = pseudo_header(ip.source, ip.destination, static_cast<uint32_t>(tcp.size()));
+  sum.add(tcp);
+  return sum.sum() == 0xffff;
+}
+
+std::optional<ParseError> parse_tcp(const ReceivedPacket& packet, const IpHeader& ip, TcpSegment& segment) {
+  const auto tcp = packet.bytes.bytes().subspan(ip.header_size, ip.payload_size);
+  if (tcp.size() < kTcpHeaderSize) return ParseError::kBadTcpHeader;
+  const std::byte* at = tcp.data();
+  const size_t header_size = (load8(at + 12) >> 4) * 4u;
+  if (header_size < kTcpHeaderSize || header_size > tcp.size()) return ParseError::kBadTcpHeader;
+  if (packet.checksum == ChecksumState::kUnverified && !is_checksum_good(ip, tcp)) {
+    return ParseError::kBadTcpChecksum;
+  }
+  segment.tuple.local = {ip.destination, load16(at + 2)};
+  segment.tuple.remote = {ip.source, load16(at)};
+  segment.seq = Seq32(load32(at + 4));
+  segment.ack = Seq32(load32(at + 8));
+  segment.flags = parse_flags(load8(at + 13));
+  segment.window = load16(at + 14);
+  segment.urgent = load16(at + 18);
+  segment.traffic_class = ip.traffic_class;
+  if (header_size > kTcpHeaderSize) {
+    parse_tcp_options(tcp.first(header_size).subspan(kTcpHeaderSize), segment.flags, segment.options);
+  }
+  const size_t payload_size = tcp.size() - header_size;
+  if (payload_size > 0) {
+    segment.payload = packet.bytes.sub(ip.header_size + header_size, payload_size);
+    if (packet.gso_size > 0) {
+      segment.segment_count = static_cast<uint16_t>((payload_size + packet.gso_size - 1) / packet.gso_size);
+    }
+  }
+  return std::nullopt;
+}
+
+/// Makes a TcpSegment in its place by T{}; the variant's own T() would first write zeros over all the room
+/// that the options might take.
+struct MakeSegment {
+  operator TcpSegment() const { return TcpSegment{}; }
+};
+
+}  // namespace
+
+ParsedPacket parse_packet(const ReceivedPacket& packet) {
+  IpHeader ip;
+  if (const auto error = parse_ip_header(packet.bytes.bytes(), IpContext::kPacket, ip)) return *error;
+  if (ip.protocol == kProtocolTcp) {
+    ParsedPacket result(std::in_place_type<TcpSegment>, MakeSegment());
+    if (const auto error = parse_tcp(packet, ip, *std::get_if<TcpSegment>(&result))) result = *error;
+    return result;
+  }
+  if (ip.protocol != (ip.source.is_v4() ? kProtocolIcmp : kProtocolIcmpV6)) return ParseError::kNotTcp;
+  const auto icmp =
+      parse_icmp(ip, packet.bytes.bytes().subspan(ip.header_size, ip.payload_size), packet.checksum);
+  if (const auto* error = std::get_if<IcmpError>(&icmp)) return *error;
+  return std::get<ParseError>(icmp);
+}
+
+}  // namespace braid::wire
