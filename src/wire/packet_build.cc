@@ -5,6 +5,7 @@
 #include "wire/checksum.h"
 #include "wire/ip_header.h"
 #include "wire/packet.h"
+#include "wire/tcp_header.h"
 
 namespace braid::wire {
 
@@ -12,14 +13,7 @@ namespace {
 
 constexpr uint8_t kHopLimit = 64;
 constexpr uint16_t kDontFragment = 0x4000;
-constexpr size_t kChecksumOffset = 16;  // in the TCP header
 constexpr size_t kMaxIpPayload = 65535;
-
-unsigned flag_bits(const TcpFlags& flags) {
-  return (flags.fin ? 0x01u : 0u) | (flags.syn ? 0x02u : 0u) | (flags.rst ? 0x04u : 0u) |
-         (flags.psh ? 0x08u : 0u) | (flags.ack ? 0x10u : 0u) | (flags.urg ? 0x20u : 0u) |
-         (flags.ece ? 0x40u : 0u) | (flags.cwr ? 0x80u : 0u);
-}
 
 void write_ipv4(const OutgoingSegment& segment, uint16_t identification, size_t tcp_size, std::byte* at) {
   const size_t total = kIpv4HeaderSize + tcp_size;
@@ -49,15 +43,15 @@ void write_ipv6(const OutgoingSegment& segment, size_t tcp_size, std::byte* at) 
 
 /// The header with its checksum field 0.
 void write_tcp(const OutgoingSegment& segment, size_t header_size, std::byte* at) {
-  store16(at, segment.tuple.local.port);
-  store16(at + 2, segment.tuple.remote.port);
-  store32(at + 4, segment.seq.value());
-  store32(at + 8, segment.ack.value());
-  store8(at + 12, static_cast<unsigned>(header_size / 4) << 4);
-  store8(at + 13, flag_bits(segment.flags));
-  store16(at + 14, segment.window);
-  store16(at + kChecksumOffset, 0);
-  store16(at + 18, 0);
+  store16(at + TcpField::kSourcePort, segment.tuple.local.port);
+  store16(at + TcpField::kDestinationPort, segment.tuple.remote.port);
+  store32(at + TcpField::kSeq, segment.seq.value());
+  store32(at + TcpField::kAck, segment.ack.value());
+  store8(at + TcpField::kDataOffset, static_cast<unsigned>(header_size / 4) << 4);
+  store8(at + TcpField::kFlags, to_bits(segment.flags));
+  store16(at + TcpField::kWindow, segment.window);
+  store16(at + TcpField::kChecksum, 0);
+  store16(at + TcpField::kUrgent, 0);
   segment.options.encode({at + kTcpHeaderSize, header_size - kTcpHeaderSize});
 }
 
@@ -91,12 +85,12 @@ void build_packet(const OutgoingSegment& segment, OffloadSupport offload, uint16
   write_tcp(segment, header_size, tcp);
   InternetChecksum sum = pseudo_header(source, destination, static_cast<uint32_t>(tcp_size));
   if (packet.is_checksum_partial) {
-    store16(tcp + kChecksumOffset, sum.sum());
+    store16(tcp + TcpField::kChecksum, sum.sum());
     return;
   }
   sum.add({tcp, header_size});
   for (const Slice& slice : packet.payload) sum.add(slice.bytes());
-  store16(tcp + kChecksumOffset, sum.checksum());
+  store16(tcp + TcpField::kChecksum, sum.checksum());
 }
 
 ReceivedPacket flatten(const OutgoingPacket& packet, ChunkPool& pool) {
@@ -114,7 +108,7 @@ ReceivedPacket flatten(const OutgoingPacket& packet, ChunkPool& pool) {
       sum.add_copy(slice.bytes(), at);
       at += slice.size();
     }
-    store16(tcp + kChecksumOffset, sum.checksum());
+    store16(tcp + TcpField::kChecksum, sum.checksum());
   } else {
     for (const Slice& slice : packet.payload) {
       if (!slice.empty()) std::memcpy(at, slice.data(), slice.size());

@@ -5,24 +5,12 @@
 #include "wire/icmp.h"
 #include "wire/ip_header.h"
 #include "wire/packet.h"
+#include "wire/tcp_header.h"
 #include "wire/tcp_options.h"
 
 namespace braid::wire {
 
 namespace {
-
-TcpFlags parse_flags(unsigned bits) {
-  TcpFlags flags;
-  flags.fin = (bits & 0x01) != 0;
-  flags.syn = (bits & 0x02) != 0;
-  flags.rst = (bits & 0x04) != 0;
-  flags.psh = (bits & 0x08) != 0;
-  flags.ack = (bits & 0x10) != 0;
-  flags.urg = (bits & 0x20) != 0;
-  flags.ece = (bits & 0x40) != 0;
-  flags.cwr = (bits & 0x80) != 0;
-  return flags;
-}
 
 bool is_checksum_good(const IpHeader& ip, std::span<const std::byte> tcp) {
   InternetChecksum sum = pseudo_header(ip.source, ip.destination, static_cast<uint32_t>(tcp.size()));
@@ -34,18 +22,18 @@ std::optional<ParseError> parse_tcp(const ReceivedPacket& packet, const IpHeader
   const auto tcp = packet.bytes.bytes().subspan(ip.header_size, ip.payload_size);
   if (tcp.size() < kTcpHeaderSize) return ParseError::kBadTcpHeader;
   const std::byte* at = tcp.data();
-  const size_t header_size = (load8(at + 12) >> 4) * 4u;
+  const size_t header_size = (load8(at + TcpField::kDataOffset) >> 4) * 4u;
   if (header_size < kTcpHeaderSize || header_size > tcp.size()) return ParseError::kBadTcpHeader;
   if (packet.checksum == ChecksumState::kUnverified && !is_checksum_good(ip, tcp)) {
     return ParseError::kBadTcpChecksum;
   }
-  segment.tuple.local = {ip.destination, load16(at + 2)};
-  segment.tuple.remote = {ip.source, load16(at)};
-  segment.seq = Seq32(load32(at + 4));
-  segment.ack = Seq32(load32(at + 8));
-  segment.flags = parse_flags(load8(at + 13));
-  segment.window = load16(at + 14);
-  segment.urgent = load16(at + 18);
+  segment.tuple.local = {ip.destination, load16(at + TcpField::kDestinationPort)};
+  segment.tuple.remote = {ip.source, load16(at + TcpField::kSourcePort)};
+  segment.seq = Seq32(load32(at + TcpField::kSeq));
+  segment.ack = Seq32(load32(at + TcpField::kAck));
+  segment.flags = to_flags(load8(at + TcpField::kFlags));
+  segment.window = load16(at + TcpField::kWindow);
+  segment.urgent = load16(at + TcpField::kUrgent);
   segment.traffic_class = ip.traffic_class;
   if (header_size > kTcpHeaderSize) {
     parse_tcp_options(tcp.first(header_size).subspan(kTcpHeaderSize), segment.flags, segment.options);
