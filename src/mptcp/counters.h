@@ -85,13 +85,16 @@ namespace braid::mptcp {
   X(TcpPawsEstab, "TcpExtPAWSEstab")                            \
   X(TcpListenOverflows, "TcpExtListenOverflows")                \
   X(TcpTimeWait, "TcpExtTW")                                    \
+  X(TcpTimeWaitRecycled, "TcpExtTWRecycled")                    \
   X(IpInHdrErrors, "IpInHdrErrors")                             \
+  X(IpInAddrErrors, "IpInAddrErrors")                           \
   X(IpInUnknownProtos, "IpInUnknownProtos")                     \
   X(IcmpInErrors, "IcmpInErrors")                               \
   X(BraidUnmappedBytes, "BraidUnmappedBytes")                   \
   X(BraidMalformedOptions, "BraidMalformedOptions")             \
   X(BraidBadDataAck, "BraidBadDataAck")                         \
   X(BraidBadDataFin, "BraidBadDataFin")                         \
+  X(BraidResetsLimited, "BraidResetsLimited")                   \
   X(BraidReinjectedBytes, "BraidReinjectedBytes")
 
 enum class Counter : uint8_t {

@@ -1,0 +1,44 @@
+// Tokens of this host's connections (RFC 8684, 3.2): an MP_JOIN SYN finds its connection here and nowhere
+// else.
+#pragma once
+
+#include "base/flat_map.h"
+#include "base/random.h"
+#include "mptcp/connection.h"
+#include "mptcp/keys.h"
+
+namespace braid::host {
+
+class TokenTable {
+ public:
+  explicit TokenTable(RandomSource& random) : pool_(random), connections_(Hash{random.next64()}) {}
+
+  /// A key with a token that no other connection has.
+  mptcp::KeyMaterial register_key(mptcp::Connection& connection) {
+    mptcp::KeyMaterial material = pool_.take();
+    // Token 0 is left out: many a counter-part takes it for "none".
+    while (material.token == 0 || !connections_.insert(material.token, &connection)) material = pool_.take();
+    return material;
+  }
+  void release(mptcp::Token token) { connections_.erase(token); }
+  mptcp::Connection* find(mptcp::Token token) const {
+    mptcp::Connection* const* found = connections_.find(token);
+    return found == nullptr ? nullptr : *found;
+  }
+  /// Makes keys ahead of need: a hash each, off the path of the SYNs to come (NSDI 2012, 5.2).
+  void refill() { pool_.refill(); }
+
+ private:
+  struct Hash {
+    uint64_t seed = 0;
+    // Tokens are bits of SHA-256 of our own random keys: only the mapping to slots wants hiding.
+    uint64_t operator()(mptcp::Token token) const {
+      const uint64_t z = (token ^ seed) * 0x9e3779b97f4a7c15;
+      return z ^ (z >> 32);
+    }
+  };
+  mptcp::KeyPool pool_;
+  FlatMap<mptcp::Token, mptcp::Connection*, Hash> connections_;
+};
+
+}  // namespace braid::host
