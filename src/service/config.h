@@ -1,0 +1,40 @@
+// The configuration file: TOML, every key in docs/configuration.md. Errors say where and what was expected.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "host/host.h"
+#include "io/network.h"
+
+namespace braid::service {
+
+/// How applications' sockets behave: [sockets].
+struct SocketSettings {
+  /// Destinations that Braid has no route to go through the kernel's TCP (loopback always does).
+  bool kernel_fallback = true;
+  /// Of the Unix sockets between a program and the daemon.
+  uint32_t stream_buffer_bytes = 1u << 20;
+};
+
+struct Config {
+  host::HostConfig host;           // [connection], [limits], [[endpoint]]
+  io::NetworkConfig network;       // [network]
+  SocketSettings sockets;          // [sockets]
+  std::string socket_path;         // [daemon] socket; empty: $BRAID_SOCKET or the default
+  std::string capture_path;        // [daemon] capture: a pcap file; empty: none
+  std::string log_level = "info";  // [daemon] log_level
+};
+
+/// The file at `path`. The error is ready for people: "PATH:LINE:COLUMN: what is wrong".
+tl::expected<Config, std::string> read_config(const std::string& path);
+/// The same from text; `name` stands for the path.
+tl::expected<Config, std::string> parse_config(std::string_view text, std::string_view name);
+
+/// The candidate nearest to `word`, if any is near enough to be meant.
+std::string_view closest(std::string_view word, const std::vector<std::string_view>& candidates);
+
+}  // namespace braid::service

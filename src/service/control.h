@@ -1,0 +1,54 @@
+// The control protocol: how `braid ss`, `counters`, `endpoint` and `limits` talk to a running daemon.
+//
+// A stream Unix socket. One request a line, one answer a line, both JSON objects (RFC 8259), any number of
+// them on one connection, answered in order. A request is {"command": NAME, ...}; an answer is
+// {"ok": true, "result": ...} or {"ok": false, "error": TEXT}.
+//
+//   {"command": "status"}    {"version", "pid", "uptime_s", "sockets", "connections", "listeners",
+//                             "interfaces": [{"name", "mtu", "addresses": [...]}]}
+//   {"command": "ss"}        {"connections": [...], "listeners": [...]}: the fields of mptcp::ConnectionInfo,
+//                             mptcp::SubflowInfo and host::Host::ListenerEntry by their names, durations as
+//                             *_us, endpoints as text; "owner" is {"pid", "uid"} of the program
+//   {"command": "counters"}  {NAME: value, ...}, MIB names
+//   {"command": "endpoint", "action": "show"}      [{"id", "address", "port", "interface", "flags": [...]}]
+//   {"command": "endpoint", "action": "add", "address", "port"?, "id"?, "interface"?, "flags"?}  {"id"}
+//   {"command": "endpoint", "action": "delete", "id"}                                            {}
+//   {"command": "endpoint", "action": "change", "id", "flags"}                                   {}
+//   {"command": "limits", "action": "show"}        {"subflows", "add_addr_accepted"}
+//   {"command": "limits", "action": "set", "subflows"?, "add_addr_accepted"?}                    the same
+//   {"command": "stop"}      {}: the daemon ends
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+
+namespace braid::service {
+
+inline constexpr std::string_view kDefaultSocketPath = "/run/braid/braid.sock";
+/// The environment variable that names the control socket.
+inline constexpr const char* kSocketVariable = "BRAID_SOCKET";
+
+/// $BRAID_SOCKET, else kDefaultSocketPath.
+std::string control_socket_path();
+
+/// A connection to a daemon. Blocking; for command-line tools.
+class ControlClient {
+ public:
+  /// The error says what to do about it ("no daemon at PATH: ...").
+  static tl::expected<ControlClient, std::string> connect(const std::string& path);
+  ControlClient(ControlClient&& other) noexcept;
+  ControlClient& operator=(ControlClient&& other) noexcept;
+  ~ControlClient();
+
+  /// Sends the request and waits for its answer: what "result" holds, or what "error" says.
+  tl::expected<nlohmann::json, std::string> call(const nlohmann::json& request);
+
+ private:
+  explicit ControlClient(int fd) : fd_(fd) {}
+  int fd_ = -1;
+  std::string received_;
+};
+
+}  // namespace braid::service

@@ -1,0 +1,27 @@
+// The process's connection to the daemon: one, opened when first needed, opened again after fork() or when
+// the program closed it under our feet.
+#pragma once
+
+#include <cstdint>
+
+#include "service/socket_protocol.h"
+
+namespace braid::shim {
+
+using service::Reply;
+using service::Request;
+
+/// Sends the request (and a descriptor: -1, none) and waits for the reply. `value` (request.value_size
+/// bytes) goes with it; what the reply carries goes to `reply_value` (kMaxValue bytes of room), if wanted.
+/// False: there is no daemon to talk to, errno says ENETDOWN, and standard error has had one line about it.
+/// Safe in several threads and in signal handlers.
+bool call(const Request& request, const void* value, int descriptor, Reply& reply,
+          void* reply_value = nullptr);
+
+/// Sends a request with kNoReply.
+bool notify(const Request& request, const void* value, int descriptor);
+
+/// The identifier of the daemon; opens the connection if need be. False: as above.
+bool daemon_id(uint64_t& id);
+
+}  // namespace braid::shim
