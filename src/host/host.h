@@ -77,11 +77,11 @@ struct ListenOptions {
   uint32_t backlog = 128;
   bool is_v6_only = true;   // IPv6 listeners take IPv4 only through a second listener
   bool reuse_port = false;  // several listeners on one endpoint share its connections
-  std::optional<mptcp::ConnectionConfig> connection;
+  std::optional<mptcp::ConnectionConfig> connection{};
 };
 struct ConnectOptions {
-  std::optional<wire::Endpoint> local;  // bound; port 0: any
-  std::optional<mptcp::ConnectionConfig> connection;
+  std::optional<wire::Endpoint> local{};  // bound; port 0: any
+  std::optional<mptcp::ConnectionConfig> connection{};
 };
 
 struct Event {
