@@ -43,8 +43,8 @@ class Scheduler {
  public:
   virtual ~Scheduler() = default;
   virtual std::string_view name() const = 0;
-  /// The order in which subflows are asked, best first: writes positions in `subflows` (not SubflowView::index)
-  /// to `order`, which has the same length.
+  /// The order in which subflows are asked, best first: writes positions in `subflows` (not
+  /// SubflowView::index) to `order`, which has the same length.
   virtual void rank(std::span<const SubflowView> subflows, std::span<uint8_t> order) = 0;
   /// How many octets the asking subflow gets, at most min(room, waiting). 0: not it, or not now.
   virtual uint64_t grant(const ScheduleInput& input) = 0;

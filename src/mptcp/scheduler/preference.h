@@ -1,0 +1,23 @@
+// What most schedulers agree on: how much a subflow deserves data at all, and how large a grant is.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "mptcp/scheduler/scheduler.h"
+
+namespace braid::mptcp {
+
+/// Best first. Data never go to a subflow while a usable one of a better kind exists: backups wait for the
+/// last regular subflow to be gone (RFC 8684, 3.3.8), and a silent path is only tried when nothing else is.
+enum class Preference : uint8_t { kRegular, kBackup, kStalled, kStalledBackup, kUnusable };
+Preference preference_of(const SubflowView& subflow);
+
+/// Whether the asking subflow is of the best kind there is.
+bool is_preferred(const ScheduleInput& input);
+
+/// What the asking subflow may have, its turn given: one super-segment, cut to whole segments unless it is
+/// all that waits. Less than a segment only when nothing is under way that would make more room.
+uint64_t grant_size(const ScheduleInput& input);
+
+}  // namespace braid::mptcp
