@@ -1,0 +1,42 @@
+#include "mptcp/path_manager/path_manager.h"
+
+#include "mptcp/path_manager/endpoints.h"
+#include "mptcp/path_manager/no_paths.h"
+
+namespace braid::mptcp {
+
+namespace {
+
+struct Entry {
+  std::string_view name;
+  std::unique_ptr<PathManager> (*make)(const PathConfig& config, PathActions& actions);
+};
+
+// A new path manager needs one line here.
+constexpr Entry kPathManagers[] = {
+    {"endpoints",
+     [](const PathConfig& config, PathActions& actions) -> std::unique_ptr<PathManager> {
+       return std::make_unique<EndpointPaths>(config, actions);
+     }},
+    {"none",
+     [](const PathConfig&, PathActions&) -> std::unique_ptr<PathManager> {
+       return std::make_unique<NoPaths>();
+     }},
+};
+
+}  // namespace
+
+std::unique_ptr<PathManager> make_path_manager(std::string_view name, const PathConfig& config,
+                                               PathActions& actions) {
+  for (const Entry& entry : kPathManagers)
+    if (entry.name == name) return entry.make(config, actions);
+  return nullptr;
+}
+
+std::vector<std::string> path_manager_names() {
+  std::vector<std::string> names;
+  for (const Entry& entry : kPathManagers) names.emplace_back(entry.name);
+  return names;
+}
+
+}  // namespace braid::mptcp
