@@ -1,7 +1,8 @@
 // Congestion control: a pure sink of events that answers with a window. What is lost, and when, is
 // LossRecovery's business; how fast to send into the loss is PRR's; this only says how large the window is.
 //
-// To add one: derive, override what you need, register it by name in your .cc (see reno.cc, 60 lines).
+// To add one: derive from this or from Reno (reno.h, the smallest), and add a line to the table in
+// congestion_control.cc.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +32,7 @@ struct AckSample {
 /// State at a congestion signal.
 struct LossSample {
   Time now;
-  uint64_t in_flight_bytes = 0;
+  uint64_t in_flight_bytes = 0;  // FlightSize (RFC 5681, 2): sent and not cumulatively acknowledged
   Duration srtt{0};
 };
 
@@ -45,7 +46,7 @@ class CongestionControl {
   /// Entering fast recovery, once per window: reduces ssthresh and cwnd.
   virtual void on_congestion(const LossSample& sample) = 0;
   /// Retransmission timeout (RFC 5681, 3.1): cwnd becomes one segment; ssthresh falls on the first of a
-  /// series.
+  /// series only, and not when it fell already in the recovery that the timeout ends.
   virtual void on_timeout(const LossSample& sample, bool is_first) = 0;
   /// The last reduction was for nothing (F-RTO, Eifel): what it was before.
   virtual void on_spurious() = 0;

@@ -1,5 +1,5 @@
 // The sender's memory of what is on the wire, and what it concludes from ACKs and silence:
-// SACK scoreboard (RFC 2018, 6675), RACK-TLP (RFC 8985), PRR (RFC 6937), RTO (RFC 6298), F-RTO (RFC 5682).
+// SACK scoreboard (RFC 2018, 6675), RACK-TLP (RFC 8985), PRR (RFC 9937), RTO (RFC 6298), F-RTO (RFC 5682).
 //
 // Knows nothing of segments, options or what the bytes are: only ranges of stream offsets. A FIN is one octet
 // of range. The SYN is the handshake's business (offset 0 is never seen here).
@@ -91,18 +91,27 @@ class LossRecovery {
   TimeoutAction on_deadline(Time now);
   /// A sample from the handshake, before any data.
   void on_handshake_rtt(Duration rtt, Time now);
+  /// What the handshake negotiated; before any data.
+  void set_sack_enabled(bool is_enabled);
   /// ICMP says a smaller segment fits, or options shrank it.
   void set_mss(uint32_t mss_bytes);
+  /// The path drops segments larger than this: what went out larger goes again at once, and the window stays
+  /// (RFC 1191, 6.5). Implies set_mss().
+  void on_path_mtu_reduced(uint32_t mss_bytes);
   void set_rto_backoff_max(Duration max);
   /// The handshake did not negotiate SACK; before any data.
   void disable_sack();
-  /// Known from elsewhere (ICMP "packet too big") not to have arrived: to be sent again. No congestion signal.
+  /// Known from elsewhere (ICMP "packet too big") not to have arrived: to be sent again. No congestion
+  /// signal.
   void mark_lost(ByteRange range, Time now);
   /// Replaces the algorithm in mid-connection; cwnd and ssthresh start from the new one's own.
   void set_congestion_control(std::unique_ptr<CongestionControl> congestion_control);
 
   // ---- commands: what the sender did
-  /// New octets [snd_max, snd_max + bytes) went out. is_cwnd_limited: it stopped for want of window.
+  /// Call before asking for allowance_bytes() to send: after an idle time the window starts anew (RFC 5681,
+  /// 4.1). on_sent() does it too, but then a burst of the old window is out already.
+  void before_send(Time now);
+  /// New octets [snd_max, snd_max + bytes) went out.
   void on_sent(uint64_t bytes, Time now);
   /// The application had nothing more to send though the window had room (for window validation).
   void on_application_limited();

@@ -1,0 +1,41 @@
+// RACK (RFC 8985, 6): a segment is lost if one sent sufficiently later has arrived. This is the clock of it:
+// the most recently sent segment that arrived, and how much reordering to allow for.
+#pragma once
+
+#include "base/sequence.h"
+#include "base/time.h"
+#include "tcp/sent_queue.h"
+
+namespace braid::tcp {
+
+class Rack {
+ public:
+  /// RFC 8985, 6.2, steps 2 and 3. `echoed`: when, by the timestamp option, the segment that made the
+  /// receiver send this ACK had been sent, as late as it can have been.
+  void on_delivered(const Delivery& delivery, Time now, Duration min_rtt, Time echoed);
+  /// RFC 8985, 6.2, step 4: a retransmission was unnecessary; the window grows, at most once a round trip.
+  void on_dsack(StreamOffset snd_una, StreamOffset snd_max);
+  /// Another proof that segments overtake each other.
+  void on_reordering() { has_reordering_ = true; }
+  void on_recovery_end();
+
+  /// RFC 8985, 6.2, step 4. `is_impatient`: in recovery, or with DupThresh segments SACKed.
+  Duration reordering_window(Duration min_rtt, Duration srtt, bool is_impatient) const;
+  bool has_sample() const { return sent_at_ != Time{} || end_ != StreamOffset{}; }
+  /// Whether something sent after this has arrived.
+  bool is_overtaken(const SentRecord& record) const { return record.was_sent_before(sent_at_, end_); }
+  Duration rtt() const { return rtt_; }
+  bool has_reordering() const { return has_reordering_; }
+
+ private:
+  Time sent_at_{};
+  StreamOffset end_;
+  Duration rtt_{0};
+  StreamOffset forward_ack_;  // highest octet known to have arrived
+  StreamOffset dsack_round_;
+  uint32_t window_quarters_ = 1;
+  uint32_t recoveries_left_ = 0;  // until the window shrinks again
+  bool has_reordering_ = false;
+};
+
+}  // namespace braid::tcp
