@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
@@ -18,9 +19,11 @@ class IpAddress {
  public:
   constexpr IpAddress() = default;
   static constexpr IpAddress v4(uint32_t host_order) {
+    // Two whole words, because that is how a hash reads them right after.
+    const bool is_little = std::endian::native == std::endian::little;
+    const uint64_t word = is_little ? uint64_t{__builtin_bswap32(host_order)} : uint64_t{host_order} << 32;
     IpAddress a;
-    a.bytes_ = {static_cast<uint8_t>(host_order >> 24), static_cast<uint8_t>(host_order >> 16),
-                static_cast<uint8_t>(host_order >> 8), static_cast<uint8_t>(host_order)};
+    a.bytes_ = std::bit_cast<std::array<uint8_t, 16>>(std::array<uint64_t, 2>{word, 0});
     return a;
   }
   static constexpr IpAddress v6(const std::array<uint8_t, 16>& bytes) {

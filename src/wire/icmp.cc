@@ -86,10 +86,7 @@ std::optional<Meaning> meaning_v6(uint8_t type, uint8_t code, const std::byte* m
 
 bool is_checksum_good(const IpHeader& outer, std::span<const std::byte> message) {
   InternetChecksum sum;
-  if (outer.source.is_v6()) {
-    sum = pseudo_header(outer.source, outer.destination, kProtocolIcmpV6,
-                        static_cast<uint32_t>(message.size()));
-  }
+  if (outer.family == Family::kV6) sum = outer.pseudo_header(kProtocolIcmpV6, message.size());
   sum.add(message);
   return sum.sum() == 0xffff;
 }
@@ -100,8 +97,8 @@ std::variant<IcmpError, ParseError> parse_icmp(const IpHeader& outer, std::span<
                                                ChecksumState checksum) {
   if (message.size() < kIcmpHeaderSize) return ParseError::kBadIcmp;
   const uint8_t type = load8(message.data()), code = load8(message.data() + 1);
-  const auto meaning =
-      outer.source.is_v4() ? meaning_v4(type, code, message.data()) : meaning_v6(type, code, message.data());
+  const auto meaning = outer.family == Family::kV4 ? meaning_v4(type, code, message.data())
+                                                   : meaning_v6(type, code, message.data());
   if (!meaning) return ParseError::kNotTcp;
   if (checksum == ChecksumState::kUnverified && !is_checksum_good(outer, message))
     return ParseError::kBadIcmp;
@@ -109,14 +106,14 @@ std::variant<IcmpError, ParseError> parse_icmp(const IpHeader& outer, std::span<
   const auto quoted = message.subspan(kIcmpHeaderSize);
   IpHeader inner;
   if (parse_ip_header(quoted, IpContext::kQuoted, inner)) return ParseError::kBadIcmp;
-  if (inner.source.family() != outer.source.family()) return ParseError::kBadIcmp;
+  if (inner.family != outer.family) return ParseError::kBadIcmp;
   if (inner.protocol != kProtocolTcp) return ParseError::kNotTcp;
   if (inner.payload_size < kQuotedTcpBytes) return ParseError::kBadIcmp;
   const std::byte* tcp = quoted.data() + inner.header_size;
   IcmpError error;
   error.kind = meaning->kind;
   error.mtu = meaning->mtu;
-  error.tuple = {{inner.source, load16(tcp)}, {inner.destination, load16(tcp + 2)}};
+  error.tuple = {{inner.source(), load16(tcp)}, {inner.destination(), load16(tcp + 2)}};
   error.seq = Seq32(load32(tcp + 4));
   return error;
 }

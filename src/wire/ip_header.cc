@@ -1,8 +1,5 @@
 #include "wire/ip_header.h"
 
-#include <array>
-#include <cstring>
-
 #include "wire/byte_order.h"
 #include "wire/checksum.h"
 
@@ -11,12 +8,6 @@ namespace braid::wire {
 namespace {
 
 constexpr uint16_t kMoreFragments = 0x2000, kFragmentOffset = 0x1fff;
-
-IpAddress load_v6(const std::byte* at) {
-  std::array<uint8_t, 16> bytes;
-  std::memcpy(bytes.data(), at, bytes.size());
-  return IpAddress::v6(bytes);
-}
 
 std::optional<ParseError> parse_v4(std::span<const std::byte> bytes, IpContext context, IpHeader& header) {
   const std::byte* at = bytes.data();
@@ -38,8 +29,8 @@ std::optional<ParseError> parse_v4(std::span<const std::byte> bytes, IpContext c
   if ((fragment & kMoreFragments) != 0 && context == IpContext::kPacket) return ParseError::kFragment;
   header.traffic_class = load8(at + 1);
   header.protocol = load8(at + 9);
-  header.source = IpAddress::v4(load32(at + 12));
-  header.destination = IpAddress::v4(load32(at + 16));
+  header.family = Family::kV4;
+  header.addresses = at + 12;
   return std::nullopt;
 }
 
@@ -107,8 +98,8 @@ std::optional<ParseError> parse_v6(std::span<const std::byte> bytes, IpContext c
   }
   header.traffic_class = static_cast<uint8_t>(load16(at) >> 4);
   header.protocol = load8(at + 6);
-  header.source = load_v6(at + 8);
-  header.destination = load_v6(at + 24);
+  header.family = Family::kV6;
+  header.addresses = at + 8;
   header.header_size = kIpv6HeaderSize;
   if (auto error = skip_extensions(bytes.first(total), context, header)) return error;
   header.payload_size = total - header.header_size;
@@ -131,13 +122,12 @@ std::optional<ParseError> parse_ip_header(std::span<const std::byte> bytes, IpCo
 }
 
 uint16_t ipv4_header_checksum(std::span<const std::byte> header) {
-  uint64_t sum = 0;
-  for (size_t i = 0; i + 4 <= header.size(); i += 4) sum += load_native<uint32_t>(header.data() + i);
-  sum = (sum & 0xffffffff) + (sum >> 32);
-  sum = (sum & 0xffff) + (sum >> 16);
-  sum = (sum & 0xffff) + (sum >> 16);
-  sum = (sum & 0xffff) + (sum >> 16);
-  return static_cast<uint16_t>(~to_network(static_cast<uint16_t>(sum)));
+  const std::byte* at = header.data();
+  uint64_t sum = uint64_t{load_native<uint32_t>(at)} + load_native<uint32_t>(at + 4) +
+                 load_native<uint32_t>(at + 8) + load_native<uint32_t>(at + 12) +
+                 load_native<uint32_t>(at + 16);
+  for (size_t i = kIpv4HeaderSize; i < header.size(); i += 4) sum += load_native<uint32_t>(at + i);
+  return static_cast<uint16_t>(~to_network(fold_sum(sum)));
 }
 
 }  // namespace braid::wire

@@ -150,8 +150,8 @@ void write(const MpTcpRst& o, size_t size, std::byte* out) {
 
 // ---- parsing: `at` is the option's kind octet, `size` its whole length, at least 3; all of it is there.
 
-std::optional<MptcpOption> parse_capable(const std::byte* at, size_t size, bool is_syn, bool is_ack) {
-  if (size < 4) return std::nullopt;
+bool parse_capable(const std::byte* at, size_t size, bool is_syn, bool is_ack, MptcpOption& out) {
+  if (size < 4) return false;
   MpCapable o;
   o.version = load8(at + 2) & 0xf;
   const unsigned flags = load8(at + 3);
@@ -160,33 +160,42 @@ std::optional<MptcpOption> parse_capable(const std::byte* at, size_t size, bool 
   o.deny_join_initial = (flags & kCapableDenyJoin) != 0;
   o.hmac_sha256 = (flags & kCapableHmacSha256) != 0;
   // What follows in a later version's SYN is not ours to judge; all we need to answer is the version.
-  if (o.version > 1 && is_syn && !is_ack) return o;
+  if (o.version > 1 && is_syn && !is_ack) {
+    out = o;
+    return true;
+  }
   // RFC 6824, 3.1 (version 0): the key is in the SYN already, and no data length comes with the third ACK.
   const bool is_v0 = o.version == 0;
   if (is_syn) {
-    if (size != (is_ack || is_v0 ? 12 : 4)) return std::nullopt;
+    if (size != (is_ack || is_v0 ? 12 : 4)) return false;
   } else if (size != 20 && (is_v0 || (size != 22 && size != 24))) {
-    return std::nullopt;
+    return false;
   }
   if (size >= 12) o.sender_key = load64(at + 4);
   if (size >= 20) o.receiver_key = load64(at + 12);
   if (size >= 22) o.data_length = load16(at + 20);
   if (size >= 24) o.checksum = load16(at + 22);
-  return o;
+  out = o;
+  return true;
 }
 
-std::optional<MptcpOption> parse_join(const std::byte* at, size_t size, bool is_syn, bool is_ack) {
+bool parse_join(const std::byte* at, size_t size, bool is_syn, bool is_ack, MptcpOption& out) {
   if (!is_syn) {
-    if (size != 24 || !is_ack) return std::nullopt;
+    if (size != 24 || !is_ack) return false;
     MpJoinAck o;
     std::memcpy(o.hmac.data(), at + 4, o.hmac.size());
-    return o;
+    out = o;
+    return true;
   }
-  if (size != (is_ack ? 16 : 12)) return std::nullopt;
+  if (size != (is_ack ? 16 : 12)) return false;
   const bool backup = (load8(at + 2) & kJoinBackup) != 0;
   const uint8_t address_id = load8(at + 3);
-  if (is_ack) return MpJoinSynAck{backup, address_id, load64(at + 4), load32(at + 12)};
-  return MpJoinSyn{backup, address_id, load32(at + 4), load32(at + 8)};
+  if (is_ack) {
+    out = MpJoinSynAck{backup, address_id, load64(at + 4), load32(at + 12)};
+  } else {
+    out = MpJoinSyn{backup, address_id, load32(at + 4), load32(at + 8)};
+  }
+  return true;
 }
 
 WideOrNarrow load_wide_or_narrow(const std::byte*& at, bool is_wide) {
@@ -195,17 +204,16 @@ WideOrNarrow load_wide_or_narrow(const std::byte*& at, bool is_wide) {
   return v;
 }
 
-std::optional<MptcpOption> parse_dss(const std::byte* at, size_t size) {
-  if (size < 4) return std::nullopt;
+bool parse_dss(const std::byte* at, size_t size, MptcpOption& out) {
+  if (size < 4) return false;
   const unsigned flags = load8(at + 3);
   const bool has_ack = (flags & kDssAck) != 0, has_mapping = (flags & kDssMapping) != 0;
   const bool is_wide_ack = (flags & kDssWideAck) != 0, is_wide_seq = (flags & kDssWideSeq) != 0;
   const size_t plain =
       4 + (has_ack ? (is_wide_ack ? 8u : 4u) : 0u) + (has_mapping ? (is_wide_seq ? 8u : 4u) + 6u : 0u);
   const bool has_checksum = has_mapping && size == plain + 2;
-  if (size != plain && !has_checksum) return std::nullopt;
-  std::optional<MptcpOption> result(std::in_place, std::in_place_type<Dss>);
-  Dss& o = *std::get_if<Dss>(&*result);
+  if (size != plain && !has_checksum) return false;
+  Dss& o = out.emplace<Dss>();
   at += 4;
   if (has_ack) o.data_ack = load_wide_or_narrow(at, is_wide_ack);
   if (has_mapping) {
@@ -216,16 +224,16 @@ std::optional<MptcpOption> parse_dss(const std::byte* at, size_t size) {
     if (has_checksum) mapping.checksum = load16(at + 6);
     o.data_fin = (flags & kDssDataFin) != 0;  // without a mapping it says nothing
   }
-  return result;
+  return true;
 }
 
-std::optional<MptcpOption> parse_add_addr(const std::byte* at, size_t size) {
+bool parse_add_addr(const std::byte* at, size_t size, MptcpOption& out) {
   AddAddr o;
   o.is_echo = (load8(at + 2) & kAddAddrEcho) != 0;
   const size_t tail = o.is_echo ? 0 : 8;
-  if (size < 4 + 4 + tail) return std::nullopt;
+  if (size < 4 + 4 + tail) return false;
   const size_t rest = size - 4 - tail;  // address and port
-  if (rest != 4 && rest != 6 && rest != 16 && rest != 18) return std::nullopt;
+  if (rest != 4 && rest != 6 && rest != 16 && rest != 18) return false;
   o.address_id = load8(at + 3);
   at += 4;
   if (rest < 16) {
@@ -241,26 +249,29 @@ std::optional<MptcpOption> parse_add_addr(const std::byte* at, size_t size) {
     at += 2;
   }
   if (!o.is_echo) o.truncated_hmac = load64(at);
-  return o;
+  out = o;
+  return true;
 }
 
-std::optional<MptcpOption> parse_remove_addr(const std::byte* at, size_t size) {
+bool parse_remove_addr(const std::byte* at, size_t size, MptcpOption& out) {
   RemoveAddr o;
-  if (size < 4 || size - 3 > o.address_ids.capacity()) return std::nullopt;
+  if (size < 4 || size - 3 > o.address_ids.capacity()) return false;
   for (size_t i = 3; i < size; ++i) o.address_ids.push_back(load8(at + i));
-  return o;
+  out = o;
+  return true;
 }
 
-std::optional<MptcpOption> parse_prio(const std::byte* at, size_t size) {
-  if (size != 3 && size != 4) return std::nullopt;
+bool parse_prio(const std::byte* at, size_t size, MptcpOption& out) {
+  if (size != 3 && size != 4) return false;
   MpPrio o;
   o.backup = (load8(at + 2) & kPrioBackup) != 0;
   if (size == 4) o.address_id = load8(at + 3);
-  return o;
+  out = o;
+  return true;
 }
 
-std::optional<MptcpOption> parse_tcp_rst(const std::byte* at, size_t size) {
-  if (size != 4) return std::nullopt;
+bool parse_tcp_rst(const std::byte* at, size_t size, MptcpOption& out) {
+  if (size != 4) return false;
   const unsigned flags = load8(at + 2);
   MpTcpRst o;
   o.flag_u = (flags & kRstU) != 0;
@@ -268,12 +279,14 @@ std::optional<MptcpOption> parse_tcp_rst(const std::byte* at, size_t size) {
   o.flag_w = (flags & kRstW) != 0;
   o.is_transient = (flags & kRstTransient) != 0;
   o.reason = static_cast<ResetReason>(load8(at + 3));
-  return o;
+  out = o;
+  return true;
 }
 
 }  // namespace
 
 size_t encoded_size(const MptcpOption& option) {
+  if (const Dss* dss = std::get_if<Dss>(&option)) return size_of(*dss);  // nearly always
   return std::visit([](const auto& o) { return size_of(o); }, option);
 }
 
@@ -288,31 +301,39 @@ size_t encode(const MptcpOption& option, std::span<std::byte> out) {
       option);
 }
 
-std::optional<MptcpOption> parse_mptcp_option(std::span<const std::byte> bytes, bool is_syn, bool is_ack) {
+bool parse_mptcp_option(std::span<const std::byte> bytes, bool is_syn, bool is_ack, MptcpOption& out) {
   const std::byte* at = bytes.data();
   const size_t size = bytes.size();
-  if (size < 3 || load8(at) != kOptionKindMptcp || load8(at + 1) != size) return std::nullopt;
+  if (size < 3 || load8(at) != kOptionKindMptcp || load8(at + 1) != size) return false;
   switch (static_cast<MptcpSubtype>(load8(at + 2) >> 4)) {
     case MptcpSubtype::kDss:
-      return parse_dss(at, size);
+      return parse_dss(at, size, out);
     case MptcpSubtype::kMpCapable:
-      return parse_capable(at, size, is_syn, is_ack);
+      return parse_capable(at, size, is_syn, is_ack, out);
     case MptcpSubtype::kMpJoin:
-      return parse_join(at, size, is_syn, is_ack);
+      return parse_join(at, size, is_syn, is_ack, out);
     case MptcpSubtype::kAddAddr:
-      return parse_add_addr(at, size);
+      return parse_add_addr(at, size, out);
     case MptcpSubtype::kRemoveAddr:
-      return parse_remove_addr(at, size);
+      return parse_remove_addr(at, size, out);
     case MptcpSubtype::kMpPrio:
-      return parse_prio(at, size);
+      return parse_prio(at, size, out);
     case MptcpSubtype::kMpFail:
-      return size == 12 ? std::optional<MptcpOption>(MpFail{load64(at + 4)}) : std::nullopt;
+      if (size == 12) out = MpFail{load64(at + 4)};
+      return size == 12;
     case MptcpSubtype::kMpFastclose:
-      return size == 12 ? std::optional<MptcpOption>(MpFastclose{load64(at + 4)}) : std::nullopt;
+      if (size == 12) out = MpFastclose{load64(at + 4)};
+      return size == 12;
     case MptcpSubtype::kMpTcpRst:
-      return parse_tcp_rst(at, size);
+      return parse_tcp_rst(at, size, out);
   }
-  return std::nullopt;
+  return false;
+}
+
+std::optional<MptcpOption> parse_mptcp_option(std::span<const std::byte> bytes, bool is_syn, bool is_ack) {
+  MptcpOption option;
+  if (!parse_mptcp_option(bytes, is_syn, is_ack, option)) return std::nullopt;
+  return option;
 }
 
 }  // namespace braid::wire

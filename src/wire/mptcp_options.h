@@ -188,6 +188,8 @@ size_t encode(const MptcpOption& option, std::span<std::byte> out);
 /// Parses one option, `bytes` from its kind octet to its last octet. `is_syn` and `is_ack` tell the MP_JOIN
 /// forms apart. Nothing if it is malformed or of an unknown subtype.
 std::optional<MptcpOption> parse_mptcp_option(std::span<const std::byte> bytes, bool is_syn, bool is_ack);
+/// The same in place: whether `option` was set. If not, it may hold anything.
+bool parse_mptcp_option(std::span<const std::byte> bytes, bool is_syn, bool is_ack, MptcpOption& option);
 
 template <class T>
 const T* find(const MptcpOptions& options) {

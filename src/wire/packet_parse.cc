@@ -13,7 +13,7 @@ namespace braid::wire {
 namespace {
 
 bool is_checksum_good(const IpHeader& ip, std::span<const std::byte> tcp) {
-  InternetChecksum sum = pseudo_header(ip.source, ip.destination, static_cast<uint32_t>(tcp.size()));
+  InternetChecksum sum = ip.pseudo_header(kProtocolTcp, tcp.size());
   sum.add(tcp);
   return sum.sum() == 0xffff;
 }
@@ -27,8 +27,10 @@ std::optional<ParseError> parse_tcp(const ReceivedPacket& packet, const IpHeader
   if (packet.checksum == ChecksumState::kUnverified && !is_checksum_good(ip, tcp)) {
     return ParseError::kBadTcpChecksum;
   }
-  segment.tuple.local = {ip.destination, load16(at + TcpField::kDestinationPort)};
-  segment.tuple.remote = {ip.source, load16(at + TcpField::kSourcePort)};
+  segment.tuple.local.address = ip.destination();
+  segment.tuple.local.port = load16(at + TcpField::kDestinationPort);
+  segment.tuple.remote.address = ip.source();
+  segment.tuple.remote.port = load16(at + TcpField::kSourcePort);
   segment.seq = Seq32(load32(at + TcpField::kSeq));
   segment.ack = Seq32(load32(at + TcpField::kAck));
   segment.flags = to_flags(load8(at + TcpField::kFlags));
@@ -48,27 +50,29 @@ std::optional<ParseError> parse_tcp(const ReceivedPacket& packet, const IpHeader
   return std::nullopt;
 }
 
-/// Makes a TcpSegment in its place by T{}; the variant's own T() would first write zeros over all the room
-/// that the options might take.
-struct MakeSegment {
-  operator TcpSegment() const { return TcpSegment{}; }
-};
+/// The two halves of parse_packet, each with one result that is made where the caller wants it.
+ParsedPacket parse_tcp_packet(const ReceivedPacket& packet, const IpHeader& ip) {
+  ParsedPacket result(std::in_place_type<TcpSegment>);
+  if (const auto error = parse_tcp(packet, ip, *std::get_if<TcpSegment>(&result))) result = *error;
+  return result;
+}
+
+ParsedPacket parse_icmp_packet(const ReceivedPacket& packet, const IpHeader& ip) {
+  const auto message = packet.bytes.bytes().subspan(ip.header_size, ip.payload_size);
+  return std::visit([](const auto& outcome) { return ParsedPacket(outcome); },
+                    parse_icmp(ip, message, packet.checksum));
+}
 
 }  // namespace
 
 ParsedPacket parse_packet(const ReceivedPacket& packet) {
   IpHeader ip;
   if (const auto error = parse_ip_header(packet.bytes.bytes(), IpContext::kPacket, ip)) return *error;
-  if (ip.protocol == kProtocolTcp) {
-    ParsedPacket result(std::in_place_type<TcpSegment>, MakeSegment());
-    if (const auto error = parse_tcp(packet, ip, *std::get_if<TcpSegment>(&result))) result = *error;
-    return result;
+  if (ip.protocol == kProtocolTcp) return parse_tcp_packet(packet, ip);
+  if (ip.protocol == (ip.family == Family::kV4 ? kProtocolIcmp : kProtocolIcmpV6)) {
+    return parse_icmp_packet(packet, ip);
   }
-  if (ip.protocol != (ip.source.is_v4() ? kProtocolIcmp : kProtocolIcmpV6)) return ParseError::kNotTcp;
-  const auto icmp =
-      parse_icmp(ip, packet.bytes.bytes().subspan(ip.header_size, ip.payload_size), packet.checksum);
-  if (const auto* error = std::get_if<IcmpError>(&icmp)) return *error;
-  return std::get<ParseError>(icmp);
+  return ParseError::kNotTcp;
 }
 
 }  // namespace braid::wire

@@ -11,23 +11,19 @@
 namespace braid::wire {
 
 PacketCutter::PacketCutter(const ReceivedPacket& packet, ChunkPool& pool) : packet_(packet), pool_(pool) {
-  IpHeader ip;
   const auto bytes = packet.bytes.bytes();
-  if (packet.gso_size == 0 || parse_ip_header(bytes, IpContext::kPacket, ip)) return;
-  if (ip.protocol != kProtocolTcp || ip.payload_size < kTcpHeaderSize) return;
-  const auto tcp = bytes.subspan(ip.header_size, ip.payload_size);
+  if (packet.gso_size == 0 || parse_ip_header(bytes, IpContext::kPacket, ip_)) return;
+  if (ip_.protocol != kProtocolTcp || ip_.payload_size < kTcpHeaderSize) return;
+  const auto tcp = bytes.subspan(ip_.header_size, ip_.payload_size);
   const size_t tcp_header_size = (load8(tcp.data() + TcpField::kDataOffset) >> 4) * 4u;
   if (tcp_header_size < kTcpHeaderSize || tcp_header_size > tcp.size()) return;
   if (tcp.size() - tcp_header_size <= packet.gso_size) return;
 
-  ip_header_size_ = ip.header_size;
-  header_size_ = ip.header_size + tcp_header_size;
+  header_size_ = ip_.header_size + tcp_header_size;
   payload_size_ = tcp.size() - tcp_header_size;
   piece_payload_ = packet.gso_size;
-  source_ = ip.source;
-  destination_ = ip.destination;
   if (packet.checksum == ChecksumState::kUnverified) {
-    InternetChecksum sum = pseudo_header(source_, destination_, static_cast<uint32_t>(tcp.size()));
+    InternetChecksum sum = ip_.pseudo_header(kProtocolTcp, tcp.size());
     sum.add(tcp);
     is_corrupt_ = sum.sum() != 0xffff;
   }
@@ -49,15 +45,15 @@ std::optional<ReceivedPacket> PacketCutter::next() {
   std::memcpy(at, from.data(), header_size_);
   write_ip_header(at, size);
 
-  std::byte* const tcp = at + ip_header_size_;
+  std::byte* const tcp = at + ip_.header_size;
   store32(tcp + TcpField::kSeq, load32(tcp + TcpField::kSeq) + static_cast<uint32_t>(done_));
   unsigned flags = load8(tcp + TcpField::kFlags);
   if (done_ > 0) flags &= ~TcpFlagBit::kCwr;
   if (done_ + payload < payload_size_) flags &= ~(TcpFlagBit::kFin | TcpFlagBit::kPsh);
   store8(tcp + TcpField::kFlags, flags);
   store16(tcp + TcpField::kChecksum, 0);
-  InternetChecksum sum = pseudo_header(source_, destination_, static_cast<uint32_t>(size - ip_header_size_));
-  sum.add({tcp, header_size_ - ip_header_size_});
+  InternetChecksum sum = ip_.pseudo_header(kProtocolTcp, size - ip_.header_size);
+  sum.add({tcp, header_size_ - ip_.header_size});
   sum.add_copy(from.subspan(header_size_ + done_, payload), at + header_size_);
   store16(tcp + TcpField::kChecksum, is_corrupt_ ? sum.checksum() ^ 1 : sum.checksum());
 
@@ -71,14 +67,14 @@ std::optional<ReceivedPacket> PacketCutter::next() {
 }
 
 void PacketCutter::write_ip_header(std::byte* at, size_t piece_size) const {
-  if (source_.is_v6()) {
+  if (ip_.family == Family::kV6) {
     store16(at + 4, static_cast<uint16_t>(piece_size - kIpv6HeaderSize));
     return;
   }
   store16(at + 2, static_cast<uint16_t>(piece_size));
   store16(at + 4, static_cast<uint16_t>(load16(at + 4) + index_));
   store16(at + 10, 0);
-  store16(at + 10, ipv4_header_checksum({at, ip_header_size_}));
+  store16(at + 10, ipv4_header_checksum({at, ip_.header_size}));
 }
 
 }  // namespace braid::wire

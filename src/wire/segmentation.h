@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/chunk.h"
+#include "wire/ip_header.h"
 #include "wire/packet.h"
 
 namespace braid::wire {
@@ -25,7 +26,7 @@ class PacketCutter {
 
   const ReceivedPacket& packet_;
   ChunkPool& pool_;
-  size_t ip_header_size_ = 0;
+  IpHeader ip_;
   size_t header_size_ = 0;  // IP and TCP headers
   size_t payload_size_ = 0;
   size_t piece_payload_ = 0;  // 0: the packet passes whole
@@ -33,7 +34,6 @@ class PacketCutter {
   uint16_t index_ = 0;        // pieces handed out
   bool is_finished_ = false;
   bool is_corrupt_ = false;  // the checksum was wrong, so it stays wrong in every piece
-  IpAddress source_, destination_;
 };
 
 /// Calls `emit(ReceivedPacket)` for each piece: headers and options copied, IP lengths, IPv4 identification,

@@ -32,12 +32,12 @@ bool parse_sack(const std::byte* at, size_t size, TcpOptions& options) {
 void parse_mptcp(const std::byte* at, size_t size, const TcpFlags& flags, TcpOptions& options) {
   // RFC 8684, 8.2: a subtype that we do not know is none of our business, and not malformed.
   if (size >= 3 && load8(at + 2) >> 4 > static_cast<uint8_t>(MptcpSubtype::kMpTcpRst)) return;
-  auto option = parse_mptcp_option({at, size}, flags.syn, flags.ack);
-  if (option && options.mptcp.size() < options.mptcp.capacity()) {
-    options.mptcp.push_back(*option);
-  } else {
-    ++options.malformed_mptcp;
+  if (options.mptcp.size() < options.mptcp.capacity()) {
+    MptcpOption& option = options.mptcp.emplace_back();
+    if (parse_mptcp_option({at, size}, flags.syn, flags.ack, option)) return;
+    options.mptcp.pop_back();
   }
+  ++options.malformed_mptcp;
 }
 
 /// False if it is malformed.

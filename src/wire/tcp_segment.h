@@ -57,6 +57,8 @@ struct TcpOptions {
 
 /// A TCP segment that came in: parsed header, and the payload as a slice of the packet.
 struct TcpSegment {
+  TcpSegment() {}  // not "= default": TcpSegment() would then write zeros over all the room for options
+
   FourTuple tuple;  // local = destination, remote = source: as seen by the receiver
   Seq32 seq;
   Seq32 ack;
