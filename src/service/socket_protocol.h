@@ -3,8 +3,10 @@
 //
 // A SOCK_SEQPACKET Unix socket at the control socket's path + ".app", and at the abstract name of
 // control_name() for programs that can't see that path any more (chroot). One message is one Request or Reply
-// and value_size bytes after it. Requests without kNoReply are answered in order. Descriptors ride along as
-// SCM_RIGHTS.
+// and value_size bytes after it. Requests without kNoReply are answered in order.
+//
+// Every request about a socket carries the program's descriptor of it (SCM_RIGHTS): having it is the right to
+// ask, whatever user a server has become since. What an operation needs besides comes as a second one.
 //
 // A Braid socket is one end of a Unix stream socket pair. The other end, the daemon's, has an abstract name
 // with the daemon's and the socket's identifier in it; so getpeername() on the real descriptor tells any

@@ -99,21 +99,23 @@ int move_up(int fd) {
   return moved;
 }
 
-bool send_message(const Request& request, const void* value, int descriptor) {
+bool send_message(const Request& request, const void* value, const Enclosed& enclosed) {
   iovec parts[2] = {{const_cast<Request*>(&request), sizeof(request)},
                     {const_cast<void*>(value), request.value_size}};
   msghdr message{};
   message.msg_iov = parts;
   message.msg_iovlen = request.value_size > 0 ? 2 : 1;
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  if (descriptor >= 0) {
+  const const Enclosed& encloseds[2] = {enclosed.socket, enclosed.other};
+  const size_t bytes = sizeof(int) * (enclosed.socket < 0 ? 0 : enclosed.other < 0 ? 1 : 2);
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(descriptors))] = {};
+  if (bytes > 0) {
     message.msg_control = control;
-    message.msg_controllen = sizeof(control);
+    message.msg_controllen = CMSG_SPACE(bytes);
     cmsghdr* header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(header), &descriptor, sizeof(int));
+    header->cmsg_len = CMSG_LEN(bytes);
+    memcpy(CMSG_DATA(header), descriptors, bytes);
   }
   return syscall(SYS_sendmsg, channel.fd, &message, MSG_NOSIGNAL) > 0;
 }
@@ -146,7 +148,7 @@ bool connect_to(const sockaddr_un& address, socklen_t size) {
   hello.argument0 = kProtocolVersion;
   Reply reply;
   unsigned char value[kMaxValue];
-  if (!send_message(hello, nullptr, -1) || !receive_message(reply, value) || reply.error != 0 ||
+  if (!send_message(hello, nullptr, {}) || !receive_message(reply, value) || reply.error != 0 ||
       reply.value_size != sizeof(channel.daemon)) {
     drop();
     return false;
@@ -182,10 +184,11 @@ bool open_channel() {
 }
 
 // A connection that turns out dead is opened again once: the daemon may have been restarted.
-bool exchange(const Request& request, const void* value, int descriptor, Reply* reply, void* reply_value) {
+bool exchange(const Request& request, const void* value, const Enclosed& enclosed, Reply* reply,
+              void* reply_value) {
   for (int attempt = 0; attempt < 2; ++attempt) {
     if (!open_channel()) return false;
-    if (send_message(request, value, descriptor) &&
+    if (send_message(request, value, enclosed) &&
         (reply == nullptr || receive_message(*reply, reply_value))) {
       return true;
     }
@@ -198,16 +201,17 @@ bool exchange(const Request& request, const void* value, int descriptor, Reply* 
 
 }  // namespace
 
-bool call(const Request& request, const void* value, int descriptor, Reply& reply, void* reply_value) {
+bool call(const Request& request, const void* value, const Enclosed& enclosed, Reply& reply,
+          void* reply_value) {
   const Exclusive exclusive;
-  return exchange(request, value, descriptor, &reply, reply_value);
+  return exchange(request, value, enclosed, &reply, reply_value);
 }
 
-bool notify(const Request& request, const void* value, int descriptor) {
+bool notify(const Request& request, const void* value, const Enclosed& enclosed) {
   const Exclusive exclusive;
   Request silent = request;
   silent.flags |= kNoReply;
-  return exchange(silent, value, descriptor, nullptr, nullptr);
+  return exchange(silent, value, enclosed, nullptr, nullptr);
 }
 
 bool daemon_id(uint64_t& id) {
