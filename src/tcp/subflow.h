@@ -147,7 +147,7 @@ class Subflow {
   const SubflowTotals& totals() const;
   Time last_received() const;
   std::optional<TimeWaitRecord> time_wait(Time now) const;  ///< when state() is kTimeWait
-  bool has_reset_to_send() const;  ///< CLOSED, but one more poll_transmit is due
+  bool has_reset_to_send() const;                           ///< CLOSED, but one more poll_transmit is due
 
  private:
   struct Impl;

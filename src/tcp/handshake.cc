@@ -1,0 +1,180 @@
+// Opening: active, passive and simultaneous (RFC 9293, 3.5), and what SYNs negotiate.
+#include <algorithm>
+
+#include "base/check.h"
+#include "tcp/subflow_impl.h"
+
+namespace braid::tcp {
+
+namespace {
+
+/// RFC 9293, 3.7.1: what a peer without an MSS option takes.
+constexpr uint16_t kDefaultMssV4 = 536, kDefaultMssV6 = 1220;
+/// Less than this leaves no room for payload beside a full set of options.
+constexpr uint16_t kMinMss = 64;
+/// RFC 7323, 2.3.
+constexpr uint8_t kMaxWindowScale = 14;
+
+}  // namespace
+
+void Subflow::Impl::connect(Time now) {
+  if (state != State::kClosed || handshake.sent > 0) return;
+  state = State::kSynSent;
+  handshake.is_active = true;
+  handshake.is_due = true;
+  last_received = now;
+}
+
+void Subflow::Impl::accept(const wire::TcpSegment& syn, Time now) {
+  if (state != State::kClosed || handshake.sent > 0) return;
+  totals.segments_in += syn.segment_count;
+  last_received = now;
+  state = State::kSynReceived;
+  learn_from_syn(syn, now);
+  window.start(syn.window, StreamOffset(0), StreamOffset(0));
+  switch (upper.on_segment(self, syn, syn.window, now)) {
+    case SegmentVerdict::kAccept:
+      handshake.is_due = state == State::kSynReceived;
+      break;
+    case SegmentVerdict::kDrop:
+      close_with(CloseReason::kAborted, now);
+      break;
+    case SegmentVerdict::kReset:
+      reset_with(CloseReason::kAborted, now);
+      break;
+  }
+}
+
+void Subflow::Impl::learn_from_syn(const wire::TcpSegment& syn, Time now) {
+  receiver.start(syn.seq);
+  last_ack_sent = receiver.rcv_nxt();
+  const wire::TcpOptions& options = syn.options;
+  const uint16_t default_mss = tuple.local.address.is_v4() ? kDefaultMssV4 : kDefaultMssV6;
+  set_send_mss(std::min(handshake.send_mss, options.mss.value_or(default_mss)));
+  handshake.has_window_scale = options.window_scale.has_value();
+  handshake.peer_window_scale = std::min(options.window_scale.value_or(0), kMaxWindowScale);
+  handshake.has_timestamps = config.use_timestamps && options.timestamps.has_value();
+  handshake.has_sack = config.use_sack && options.sack_permitted;
+  if (handshake.has_timestamps) timestamps.set_recent(options.timestamps->value, now);
+}
+
+void Subflow::Impl::set_send_mss(uint16_t mss_bytes) {
+  handshake.send_mss = std::max(mss_bytes, kMinMss);
+  recovery.set_mss(mss());
+}
+
+void Subflow::Impl::become_established(Time now) {
+  state = is_close_requested ? State::kFinWait1 : State::kEstablished;
+  handshake.is_due = false;
+  handshake.deadline = kNever;
+  if (!handshake.has_sack) recovery.disable_sack();
+  set_send_mss(handshake.send_mss);
+  recovery.congestion_control().on_established(now);
+  upper.on_established(self, now);
+}
+
+void Subflow::Impl::on_handshake_rtt(std::optional<wire::Timestamps> echoed, Time now) {
+  const std::optional<Duration> by_timestamp =
+      handshake.has_timestamps && echoed ? timestamps.round_trip(echoed->echo, now) : std::nullopt;
+  // Karn's rule, unless a timestamp says which SYN it was that was answered.
+  if (handshake.sent == 1) {
+    recovery.on_handshake_rtt(now - handshake.last_sent_at, now);
+    return;
+  }
+  if (by_timestamp) recovery.on_handshake_rtt(*by_timestamp, now);
+  // A SYN or SYN/ACK was lost: the initial window is one segment (RFC 5681, 3.1), unless it turns out that
+  // the first one was answered after all, only late.
+  const bool was_spurious =
+      by_timestamp && *by_timestamp > now - handshake.last_sent_at + TimestampClock::kTick;
+  if (!was_spurious) {
+    recovery.congestion_control().on_timeout({.now = now, .in_flight_bytes = recovery.cwnd_bytes()}, true);
+  }
+}
+
+void Subflow::Impl::on_handshake_deadline(Time now) {
+  handshake.deadline = kNever;
+  const uint32_t attempts = handshake.is_active ? config.syn_attempts : config.syn_ack_attempts;
+  if (handshake.sent >= attempts) return close_with(CloseReason::kTimedOut, now);
+  handshake.is_due = true;
+}
+
+// RFC 9293, 3.10.7.3.
+Disposition Subflow::Impl::input_syn_sent(const wire::TcpSegment& segment, Time now) {
+  const bool has_ack = segment.flags.ack;
+  if (has_ack && (handshake.sent == 0 || segment.ack != handshake.initial_seq + 1)) {
+    return segment.flags.rst ? Disposition::kDrop : Disposition::kRefuse;
+  }
+  if (segment.flags.rst) {
+    if (!has_ack) return Disposition::kDrop;
+    upper.on_segment(self, segment, segment.window, now);
+    close_with(CloseReason::kRefused, now);
+    return Disposition::kClosed;
+  }
+  if (!segment.flags.syn) return Disposition::kDrop;
+
+  switch (upper.on_segment(self, segment, segment.window, now)) {
+    case SegmentVerdict::kAccept:
+      break;
+    case SegmentVerdict::kDrop:
+      return Disposition::kDrop;
+    case SegmentVerdict::kReset:
+      // The peer believes in a connection, so the RST has to be one that it accepts.
+      learn_from_syn(segment, now);
+      if (state != State::kClosed) state = State::kSynReceived;
+      return Disposition::kReset;
+  }
+  if (state == State::kClosed) return Disposition::kClosed;
+  on_heard(now);
+  learn_from_syn(segment, now);
+  if (!has_ack) {  // simultaneous open: our SYN goes again, with an ACK
+    window.start(segment.window, StreamOffset(0), StreamOffset(0));
+    state = State::kSynReceived;
+    handshake.is_due = true;
+    return Disposition::kContinue;
+  }
+  window.start(segment.window, StreamOffset(0), StreamOffset(1));
+  on_handshake_rtt(segment.options.timestamps, now);
+  acks.request();
+  become_established(now);
+  if (state == State::kClosed) return Disposition::kClosed;
+  // Text or a FIN on the SYN/ACK is as good as any other.
+  const Arrival rest{.segment = segment,
+                     .begin = StreamOffset(1),
+                     .ack = StreamOffset(1),
+                     .window_bytes = segment.window,
+                     .now = now};
+  if (const Disposition d = process_text(rest); d != Disposition::kContinue) return d;
+  return process_fin(rest);
+}
+
+void Subflow::Impl::send_syn(SegmentSink& sink, Time now) {
+  handshake.is_due = false;
+  const bool is_syn_ack = state == State::kSynReceived;
+  wire::OutgoingSegment out;
+  out.tuple = tuple;
+  out.seq = handshake.initial_seq;
+  out.flags.syn = true;
+  out.flags.ack = is_syn_ack;
+  out.traffic_class = config.traffic_class;
+  out.options.mss = config.mss;
+  if (!is_syn_ack || handshake.has_window_scale) out.options.window_scale = config.window_scale;
+  out.options.sack_permitted = is_syn_ack ? handshake.has_sack : config.use_sack;
+  if (is_syn_ack ? handshake.has_timestamps : config.use_timestamps) {
+    out.options.timestamps = wire::Timestamps{timestamps.value(now), is_syn_ack ? timestamps.recent() : 0};
+  }
+  const SegmentContext context{.kind = is_syn_ack ? SegmentKind::kSynAck : SegmentKind::kSyn,
+                               .offset = StreamOffset(0),
+                               .attempt = handshake.sent};
+  const size_t size = out.options.encoded_size();
+  upper.add_options(self, context, out.options, wire::kMaxTcpOptionBytes - size, now);
+  BRAID_CHECK(out.options.encoded_size() <= wire::kMaxTcpOptionBytes);
+
+  if (handshake.sent == 0) handshake.first_sent_at = now;
+  handshake.last_sent_at = now;
+  const uint32_t backoff = std::min<uint32_t>(handshake.sent, 20);
+  ++handshake.sent;
+  handshake.deadline = now + std::min<Duration>(config.rto.initial * (1 << backoff), config.rto.max);
+  finish_segment(sink, out);
+}
+
+}  // namespace braid::tcp
