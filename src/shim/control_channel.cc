@@ -105,7 +105,7 @@ bool send_message(const Request& request, const void* value, const Enclosed& enc
   msghdr message{};
   message.msg_iov = parts;
   message.msg_iovlen = request.value_size > 0 ? 2 : 1;
-  const const Enclosed& encloseds[2] = {enclosed.socket, enclosed.other};
+  const int descriptors[2] = {enclosed.socket, enclosed.other};
   const size_t bytes = sizeof(int) * (enclosed.socket < 0 ? 0 : enclosed.other < 0 ? 1 : 2);
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(descriptors))] = {};
   if (bytes > 0) {
