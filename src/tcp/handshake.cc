@@ -67,9 +67,8 @@ void Subflow::Impl::become_established(Time now) {
   state = is_close_requested ? State::kFinWait1 : State::kEstablished;
   handshake.is_due = false;
   handshake.deadline = kNever;
-  if (!handshake.has_sack) recovery.disable_sack();
+  recovery.set_sack_enabled(handshake.has_sack);
   set_send_mss(handshake.send_mss);
-  recovery.congestion_control().on_established(now);
   upper.on_established(self, now);
 }
 
@@ -81,7 +80,11 @@ void Subflow::Impl::on_handshake_rtt(std::optional<wire::Timestamps> echoed, Tim
     recovery.on_handshake_rtt(now - handshake.last_sent_at, now);
     return;
   }
-  if (by_timestamp) recovery.on_handshake_rtt(*by_timestamp, now);
+  if (by_timestamp) {
+    recovery.on_handshake_rtt(*by_timestamp, now);
+  } else {
+    recovery.congestion_control().on_established(now);
+  }
   // A SYN or SYN/ACK was lost: the initial window is one segment (RFC 5681, 3.1), unless it turns out that
   // the first one was answered after all, only late.
   const bool was_spurious =

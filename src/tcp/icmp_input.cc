@@ -59,19 +59,18 @@ void Subflow::Impl::on_icmp(const wire::IcmpError& error, Time now) {
   }
   const StreamOffset quoted = unwrap(error.seq, handshake.initial_seq, recovery.snd_una());
   if (quoted < recovery.snd_una() || quoted >= snd_nxt()) return;
-  if (error.kind == wire::IcmpErrorKind::kPacketTooBig) return on_packet_too_big(error, now);
+  if (error.kind == wire::IcmpErrorKind::kPacketTooBig) return on_packet_too_big(error);
   soft_error = to_errno(error.kind);
 }
 
-void Subflow::Impl::on_packet_too_big(const wire::IcmpError& error, Time now) {
+void Subflow::Impl::on_packet_too_big(const wire::IcmpError& error) {
   const bool is_v4 = tuple.local.address.is_v4();
   const uint32_t headers = is_v4 ? kHeadersV4 : kHeadersV6;
   const uint32_t mtu = error.mtu != 0 ? error.mtu : next_plateau(handshake.send_mss + headers);
   const uint32_t new_mss = std::max(mtu, is_v4 ? kMinMtuV4 : kMinMtuV6) - headers;
   if (new_mss >= handshake.send_mss) return;
   set_send_mss(static_cast<uint16_t>(new_mss));
-  const StreamOffset quoted = unwrap(error.seq, handshake.initial_seq, recovery.snd_una());
-  recovery.mark_lost({quoted, snd_nxt()}, now);
+  recovery.on_path_mtu_reduced(mss());
 }
 
 }  // namespace braid::tcp

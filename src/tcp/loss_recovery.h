@@ -99,11 +99,6 @@ class LossRecovery {
   /// (RFC 1191, 6.5). Implies set_mss().
   void on_path_mtu_reduced(uint32_t mss_bytes);
   void set_rto_backoff_max(Duration max);
-  /// The handshake did not negotiate SACK; before any data.
-  void disable_sack();
-  /// Known from elsewhere (ICMP "packet too big") not to have arrived: to be sent again. No congestion
-  /// signal.
-  void mark_lost(ByteRange range, Time now);
   /// Replaces the algorithm in mid-connection; cwnd and ssthresh start from the new one's own.
   void set_congestion_control(std::unique_ptr<CongestionControl> congestion_control);
 

@@ -26,9 +26,13 @@ void Subflow::Impl::poll_transmit(SegmentSink& sink, Time now) {
   if (handshake.is_due) return send_syn(sink, now);
   if (state == State::kSynSent) return;
   if (is_sending()) {
+    recovery.before_send(now);
     send_retransmissions(sink, now);
     if (is_tail_probe_due) send_tail_probe(sink, now);
-    send_new_data(sink, now);
+    if (send_new_data(sink, now) == SendLimit::kOther) {
+      recovery.on_application_limited();
+      send_retransmissions(sink, now);  // F-RTO held them back as long as new data might go (RFC 5682)
+    }
     send_fin(sink, now);
     if (state == State::kClosed) return;
     update_persist(now);
@@ -68,13 +72,13 @@ void Subflow::Impl::send_resets(SegmentSink& sink) {
 // What the peer let in once may be sent again, also when its window has become smaller since.
 void Subflow::Impl::send_retransmissions(SegmentSink& sink, Time now) {
   while (state != State::kClosed) {
+    if (!recovery.poll_retransmission(1)) return;
     const uint64_t allowance = recovery.allowance_bytes();
     if (allowance == 0) return;
     const uint32_t full = mss();
     uint64_t limit = std::min<uint64_t>(allowance, config.max_super_segment);
     limit = limit < full ? full : limit - limit % full;
     const std::optional<ByteRange> range = recovery.poll_retransmission(limit);
-    if (!range) return;
     // Not even one segment's worth: wait for more, unless nothing is under way that could bring it.
     if (range->size() > allowance && recovery.in_flight_bytes() > 0) return;
     const ByteRange sent = send_data(sink, range->begin, range->size(), now);
@@ -103,35 +107,35 @@ void Subflow::Impl::send_tail_probe(SegmentSink& sink, Time now) {
   }
 }
 
-void Subflow::Impl::send_new_data(SegmentSink& sink, Time now) {
+Subflow::Impl::SendLimit Subflow::Impl::send_new_data(SegmentSink& sink, Time now) {
   while (state != State::kClosed && (snd_nxt() < end || can_send())) {
+    const uint64_t allowance = recovery.allowance_bytes();
+    if (allowance == 0) return SendLimit::kCongestion;
     const uint32_t full = max_payload();
-    const uint64_t room = std::min(recovery.allowance_bytes(), window_room());
-    if (room == 0) break;
+    const uint64_t room = std::min(allowance, window_room());
     uint64_t unsent = end - snd_nxt();
     bool may_have_more = false;
     if (unsent == 0) {
       // A part of a segment that cwnd leaves is not worth asking for: an ACK will bring the rest.
-      if (room < full && room < window_room() && recovery.has_outstanding()) break;
+      if (room < full && room == allowance && recovery.has_outstanding()) return SendLimit::kCongestion;
       const uint64_t limit = std::min<uint64_t>(room, config.max_super_segment);
       unsent = grant(limit < full ? limit : limit - limit % full, full, now);
-      if (unsent == 0) {
-        if (state != State::kClosed) recovery.on_application_limited();
-        break;
-      }
       may_have_more = unsent == room && unsent < full && upper.has_pending_data(self);
     }
+    if (unsent == 0 || room == 0) break;
     const uint64_t size = next_size(unsent, room, full);
     const bool is_all = size == unsent && !may_have_more;
     if (size < full && !is_all && !persist.may_send_small) {
       // Silly-window avoidance, RFC 9293, 3.8.6.2.1.
       const bool is_window_small = window_room() < full;
-      if (is_window_small ? size * 2 < window.max_bytes() : recovery.has_outstanding()) break;
+      if (is_window_small && size * 2 < window.max_bytes()) break;
+      if (!is_window_small && recovery.has_outstanding()) return SendLimit::kCongestion;
     }
     const ByteRange sent = send_data(sink, snd_nxt(), size, now);
     recovery.on_sent(sent.size(), now);
     persist.may_send_small = false;
   }
+  return SendLimit::kOther;
 }
 
 /// Asks the upper for new data; they are committed to this subflow then.

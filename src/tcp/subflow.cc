@@ -180,7 +180,11 @@ void Subflow::set_keepalive(std::optional<Duration> idle, Duration interval, uin
 
 void Subflow::set_user_timeout(Duration timeout) { impl_->config.user_timeout = timeout; }
 
-void Subflow::set_mss(uint16_t mss) { impl_->set_send_mss(std::min(mss, impl_->handshake.send_mss)); }
+void Subflow::set_mss(uint16_t mss) {
+  if (mss >= impl_->handshake.send_mss) return;
+  impl_->set_send_mss(mss);
+  impl_->recovery.on_path_mtu_reduced(impl_->mss());
+}
 
 void Subflow::set_rto_backoff_max(Duration max) { impl_->recovery.set_rto_backoff_max(max); }
 

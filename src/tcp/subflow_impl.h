@@ -151,7 +151,9 @@ struct Subflow::Impl {
   void send_resets(SegmentSink& sink);
   void send_retransmissions(SegmentSink& sink, Time now);
   void send_tail_probe(SegmentSink& sink, Time now);
-  void send_new_data(SegmentSink& sink, Time now);
+  /// Why no more went out.
+  enum class SendLimit : uint8_t { kCongestion, kOther };
+  SendLimit send_new_data(SegmentSink& sink, Time now);
   uint64_t grant(uint64_t room, uint32_t full, Time now);
   uint64_t next_size(uint64_t unsent, uint64_t room, uint32_t full) const;
   void send_fin(SegmentSink& sink, Time now);
@@ -179,7 +181,7 @@ struct Subflow::Impl {
 
   // ---- ICMP (icmp_input.cc)
   void on_icmp(const wire::IcmpError& error, Time now);
-  void on_packet_too_big(const wire::IcmpError& error, Time now);
+  void on_packet_too_big(const wire::IcmpError& error);
 
   Subflow& self;
   Upper& upper;
