@@ -1,5 +1,6 @@
 // What an ACK teaches: scoreboard, round-trip time, losses, and congestion control's share of it.
 #include <algorithm>
+#include <utility>
 
 #include "tcp/loss_recovery_state.h"
 
@@ -69,8 +70,9 @@ void LossRecovery::State::take_delivery(Round& round, const Delivery& delivery, 
     if (is_cumulative) round.oldest_sent = earlier(round.oldest_sent, delivery.sent_at);
     round.youngest_sent = std::max(round.youngest_sent, delivery.sent_at);
   }
-  if (config.is_sack_enabled) {
-    rack.on_delivered(delivery, round.input.now, rtt.min_rtt(), round.echoed.value_or(kNever));
+  if (config.is_sack_enabled &&
+      rack.on_delivered(delivery, round.input.now, rtt.min_rtt(), round.echoed.value_or(kNever))) {
+    totals.reordering_seen += 1;
   }
 }
 
@@ -85,8 +87,11 @@ void LossRecovery::State::take_sacks(Round& round) {
     take_dsack(round);
   }
   // In sequence order, or what arrived in order would look reordered.
-  std::sort(blocks.begin(), blocks.end(),
-            [](const ByteRange& a, const ByteRange& b) { return a.begin < b.begin; });
+  for (size_t i = 1; i < blocks.size(); ++i) {
+    for (size_t j = i; j > 0 && blocks[j].begin < blocks[j - 1].begin; --j) {
+      std::swap(blocks[j], blocks[j - 1]);
+    }
+  }
   const uint64_t acked_before = round.acked_bytes;
   for (const ByteRange& block : blocks) {
     // Only what lies within (snd_una, snd_max) means anything.

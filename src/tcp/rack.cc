@@ -9,20 +9,19 @@ constexpr uint32_t kDsackPersistence = 16;  // recoveries (RFC 8985, 6.2, step 4
 constexpr uint32_t kMaxWindowQuarters = 255;
 }  // namespace
 
-void Rack::on_delivered(const Delivery& delivery, Time now, Duration min_rtt, Time echoed) {
-  if (delivery.end > forward_ack_) {
-    forward_ack_ = delivery.end;
-  } else if (!delivery.is_retransmitted && delivery.end < forward_ack_) {
-    has_reordering_ = true;
-  }
+bool Rack::on_delivered(const Delivery& delivery, Time now, Duration min_rtt, Time echoed) {
+  const bool was_overtaken = !delivery.is_retransmitted && delivery.end < forward_ack_;
+  forward_ack_ = std::max(forward_ack_, delivery.end);
+  has_reordering_ |= was_overtaken;
   const Duration rtt = now - delivery.sent_at;
   // It may be the first transmission that arrived, not this one (step 2).
-  if (delivery.is_retransmitted && (echoed < delivery.sent_at || rtt < min_rtt)) return;
+  if (delivery.is_retransmitted && (echoed < delivery.sent_at || rtt < min_rtt)) return was_overtaken;
   rtt_ = rtt;
   if (sent_at_ < delivery.sent_at || (sent_at_ == delivery.sent_at && end_ < delivery.end)) {
     sent_at_ = delivery.sent_at;
     end_ = delivery.end;
   }
+  return was_overtaken;
 }
 
 void Rack::on_dsack(StreamOffset snd_una, StreamOffset snd_max) {

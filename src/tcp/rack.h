@@ -10,9 +10,9 @@ namespace braid::tcp {
 
 class Rack {
  public:
-  /// RFC 8985, 6.2, steps 2 and 3. `echoed`: when, by the timestamp option, the segment that made the
-  /// receiver send this ACK had been sent, as late as it can have been.
-  void on_delivered(const Delivery& delivery, Time now, Duration min_rtt, Time echoed);
+  /// RFC 8985, 6.2, steps 2 and 3. True: it had been overtaken. `echoed`: when, by the timestamp option, the
+  /// segment that made the receiver send this ACK had been sent, as late as it can have been.
+  bool on_delivered(const Delivery& delivery, Time now, Duration min_rtt, Time echoed);
   /// RFC 8985, 6.2, step 4: a retransmission was unnecessary; the window grows, at most once a round trip.
   void on_dsack(StreamOffset snd_una, StreamOffset snd_max);
   /// Another proof that segments overtake each other.
