@@ -36,6 +36,17 @@ struct LossSample {
   Duration srtt{0};
 };
 
+/// RFC 6928.
+inline constexpr uint32_t kInitialWindowSegments = 10;
+
+/// The window that a reduction starts from: what was in use (RFC 5681, 3.1), but not less than anyone may
+/// send at once anyway. Without that floor, a loss in a short exchange would ruin the long transfer after it.
+constexpr uint64_t window_in_use_bytes(const LossSample& sample, uint64_t cwnd_bytes, uint32_t mss_bytes) {
+  const uint64_t initial = uint64_t{kInitialWindowSegments} * mss_bytes;
+  const uint64_t used = sample.in_flight_bytes > initial ? sample.in_flight_bytes : initial;
+  return used < cwnd_bytes ? used : cwnd_bytes;
+}
+
 class CongestionControl {
  public:
   virtual ~CongestionControl() = default;
@@ -62,9 +73,6 @@ class CongestionControl {
   virtual uint64_t ssthresh_bytes() const = 0;
   bool in_slow_start() const { return cwnd_bytes() < ssthresh_bytes(); }
 };
-
-/// RFC 6928.
-inline constexpr uint32_t kInitialWindowSegments = 10;
 
 using CongestionControlFactory = std::function<std::unique_ptr<CongestionControl>(uint32_t mss_bytes)>;
 

@@ -89,7 +89,7 @@ void Cubic::reduce(const LossSample& sample) {
   Window& w = window_;
   w.w_max_bytes = w.cwnd_bytes < w.w_max_bytes ? w.cwnd_bytes * (1 + kBeta) / 2 : w.cwnd_bytes;
   w.cwnd_prior_bytes = w.cwnd_bytes;
-  const double used = std::min(static_cast<double>(sample.in_flight_bytes), w.cwnd_bytes);
+  const auto used = static_cast<double>(window_in_use_bytes(sample, cwnd_bytes(), mss_bytes_));
   w.ssthresh_bytes = static_cast<uint64_t>(std::max(used * kBeta, 2.0 * mss_bytes_));
   w.epoch_start = kNever;
   limited_by_application_since_ = kNever;

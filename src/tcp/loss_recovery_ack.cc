@@ -138,7 +138,7 @@ void LossRecovery::State::close_probe(const Round& round) {
   const bool is_plain_duplicate = !round.did_advance && !round.has_sacked && round.input.sack.empty() &&
                                   !round.input.has_payload && !round.input.is_window_update;
   if (probe.on_ack(round.input.ack, round.dsack.has_value(), is_plain_duplicate) && phase == Phase::kOpen) {
-    cc->on_congestion(loss_sample(round.input.now, round.prior_flight_size));
+    cc->on_congestion(loss_sample(round.input.now, probe.flight_bytes()));
     spurious.cancel();
   }
 }
@@ -163,11 +163,14 @@ bool LossRecovery::State::undo_if_spurious(const Round& round) {
   return true;
 }
 
-void LossRecovery::State::leave_recovery(const Round& round) {
+void LossRecovery::State::leave_recovery(Round& round) {
   if (!round.did_advance) return;
   if (phase != Phase::kLoss) duplicate_acks = 0;
   if (phase == Phase::kOpen || queue.snd_una() < recovery_point) return;
-  if (phase == Phase::kRecovery) rack.on_recovery_end();
+  if (phase == Phase::kRecovery) {
+    rack.on_recovery_end();
+    round.is_end_of_recovery = true;
+  }
   phase = Phase::kOpen;
   must_retransmit = false;
   duplicate_ack_bytes = 0;
@@ -219,7 +222,7 @@ bool LossRecovery::State::is_cwnd_limited() const {
 
 void LossRecovery::State::respond(const Round& round) {
   const Time now = round.input.now;
-  if (round.input.is_ecn_echo && phase == Phase::kOpen && queue.snd_una() >= ecn_point) {
+  if (round.input.is_ecn_echo && phase == Phase::kOpen && queue.snd_una() > ecn_point) {
     cc->on_congestion(loss_sample(now, round.prior_flight_size));  // RFC 3168, 6.1.2
     spurious.cancel();
     ecn_point = queue.snd_max();
@@ -230,7 +233,8 @@ void LossRecovery::State::respond(const Round& round) {
     prr.on_ack(round.delivered_bytes, in_flight_bytes(), cc->ssthresh_bytes(), config.mss_bytes, is_safe);
     return;
   }
-  if (round.credited_bytes == 0) return;
+  // No growth on the ACK that ends a recovery, nor in the window after a reaction to ECN.
+  if (round.credited_bytes == 0 || round.is_end_of_recovery || queue.snd_una() <= ecn_point) return;
   AckSample sample;
   sample.now = now;
   sample.acked_bytes = round.credited_bytes;

@@ -33,6 +33,7 @@ struct LossRecovery::State {
     uint64_t acked_bytes = 0;      // newly acknowledged, cumulatively or by SACK
     uint64_t credited_bytes = 0;   // of these, what had been in flight: congestion control's
     bool has_sacked = false;
+    bool is_end_of_recovery = false;
     bool has_original = false;
     bool covers_retransmission = false;
     std::optional<ByteRange> dsack;
@@ -59,7 +60,7 @@ struct LossRecovery::State {
   void sample_rtt(const Round& round);
   void close_probe(const Round& round);
   bool undo_if_spurious(const Round& round);
-  void leave_recovery(const Round& round);
+  void leave_recovery(Round& round);
   void detect_losses(Round& round);
   void respond(const Round& round);
   void restart_timers(const Round& round);

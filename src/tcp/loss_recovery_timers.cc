@@ -23,7 +23,7 @@ TimeoutAction LossRecovery::on_deadline(Time now) {
   }
   if (now >= s.probe_deadline) {
     s.probe_deadline = kNever;
-    s.probe.on_fired();
+    s.probe.on_fired(s.queue.outstanding_bytes());
     s.rto_from = now;
     s.totals.tail_probes += 1;
     return TimeoutAction::kTailProbe;

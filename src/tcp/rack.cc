@@ -17,8 +17,9 @@ bool Rack::on_delivered(const Delivery& delivery, Time now, Duration min_rtt, Ti
   // It may be the first transmission that arrived, not this one (step 2).
   if (delivery.is_retransmitted && (echoed < delivery.sent_at || rtt < min_rtt)) return was_overtaken;
   rtt_ = rtt;
-  if (sent_at_ < delivery.sent_at || (sent_at_ == delivery.sent_at && end_ < delivery.end)) {
-    sent_at_ = delivery.sent_at;
+  if (transmission_ < delivery.transmission ||
+      (transmission_ == delivery.transmission && end_ < delivery.end)) {
+    transmission_ = delivery.transmission;
     end_ = delivery.end;
   }
   return was_overtaken;

@@ -21,14 +21,14 @@ class Rack {
 
   /// RFC 8985, 6.2, step 4. `is_impatient`: in recovery, or with DupThresh segments SACKed.
   Duration reordering_window(Duration min_rtt, Duration srtt, bool is_impatient) const;
-  bool has_sample() const { return sent_at_ != Time{} || end_ != StreamOffset{}; }
+  bool has_sample() const { return transmission_ != 0; }
   /// Whether something sent after this has arrived.
-  bool is_overtaken(const SentRecord& record) const { return record.was_sent_before(sent_at_, end_); }
+  bool is_overtaken(const SentRecord& record) const { return record.was_sent_before(transmission_, end_); }
   Duration rtt() const { return rtt_; }
   bool has_reordering() const { return has_reordering_; }
 
  private:
-  Time sent_at_{};
+  uint64_t transmission_ = 0;  // of the most recently sent segment that arrived, and its end
   StreamOffset end_;
   Duration rtt_{0};
   StreamOffset forward_ack_;  // highest octet known to have arrived

@@ -25,7 +25,7 @@ double Reno::increase_bytes(const AckSample&, uint64_t acked_bytes) {
 }
 
 uint64_t Reno::reduced_window_bytes(const LossSample& sample) const {
-  return std::max(std::min(sample.in_flight_bytes, cwnd_bytes_) / 2, 2 * uint64_t{mss_bytes_});
+  return std::max(window_in_use_bytes(sample, cwnd_bytes_, mss_bytes_) / 2, 2 * uint64_t{mss_bytes_});
 }
 
 void Reno::on_congestion(const LossSample& sample) {

@@ -23,9 +23,9 @@ void SentQueue::append(uint64_t bytes, uint32_t segment_bytes, Time now) {
   snd_max_ += bytes;
   if (!by_sequence_.empty()) {
     SentRecord& last = *by_sequence_.rbegin();
-    if (last.sent_at == now && last.is_in_flight() && !last.is_retransmitted &&
-        last.segment_bytes == segment_bytes && last.size() + bytes <= kMaxMergedBytes &&
-        last.size() % segment_bytes == 0) {
+    if (last.sent_at == now && last.transmission == transmissions_ && last.is_in_flight() &&
+        !last.is_retransmitted && last.segment_bytes == segment_bytes &&
+        last.size() + bytes <= kMaxMergedBytes && last.size() % segment_bytes == 0) {
       last.end = snd_max_;
       return;
     }
@@ -34,6 +34,7 @@ void SentQueue::append(uint64_t bytes, uint32_t segment_bytes, Time now) {
   record.begin = begin;
   record.end = snd_max_;
   record.sent_at = now;
+  record.transmission = ++transmissions_;
   record.segment_bytes = segment_bytes;
   record.is_sacked = record.is_lost = record.is_retransmitted = false;
   by_sequence_.push_back(record);
@@ -68,6 +69,7 @@ SentRecord& SentQueue::split(SentRecord& record, StreamOffset at) {
   rest.begin = at;
   rest.end = record.end;
   rest.sent_at = record.sent_at;
+  rest.transmission = record.transmission;
   rest.segment_bytes = record.segment_bytes;
   rest.is_sacked = record.is_sacked;
   rest.is_lost = record.is_lost;
@@ -113,6 +115,7 @@ void SentQueue::absorb_next(SentRecord& record) {
   SentRecord& next = *std::next(by_sequence_.iterator_to(record));
   record.end = next.end;
   record.sent_at = std::max(record.sent_at, next.sent_at);
+  record.transmission = std::max(record.transmission, next.transmission);
   record.is_retransmitted |= next.is_retransmitted;
   if (record.is_sacked) {
     record.sacked_segments += next.sacked_segments;
@@ -154,6 +157,7 @@ void SentQueue::remove(SentRecord& record) {
 }
 
 void SentQueue::mark_retransmitted(ByteRange range, Time now) {
+  ++transmissions_;
   auto it = first_overlapping(range.begin);
   while (it != by_sequence_.end() && it->begin < range.end) {
     if (it->is_sacked) {
@@ -165,6 +169,7 @@ void SentQueue::mark_retransmitted(ByteRange range, Time now) {
     if (record->end > range.end) split(*record, range.end);
     leave_flight_or_loss(*record);
     record->sent_at = now;
+    record->transmission = transmissions_;
     record->is_retransmitted = true;
     by_time_.push_back(*record);
     it = by_sequence_.iterator_to(*record);
@@ -219,7 +224,8 @@ void SentQueue::clear_sacked() {
 }
 
 void SentQueue::sort_by_time() {
-  by_time_.sort([](const SentRecord& a, const SentRecord& b) { return a.was_sent_before(b.sent_at, b.end); });
+  by_time_.sort(
+      [](const SentRecord& a, const SentRecord& b) { return a.was_sent_before(b.transmission, b.end); });
 }
 
 ByteRange SentQueue::first_lost(uint64_t max_bytes) const {

@@ -26,13 +26,14 @@ struct SentRecord {
 
   uint64_t size() const { return end - begin; }
   bool is_in_flight() const { return !is_sacked && !is_lost; }
-  /// The order of transmission (RFC 8985, 5.2): what went out in one burst is ordered by position.
-  bool was_sent_before(Time at, StreamOffset last) const {
-    return sent_at < at || (sent_at == at && end < last);
+  /// In the order of transmission (RFC 8985, 5.2). Times would tie: a caller may send a lot in one instant.
+  bool was_sent_before(uint64_t transmission_number, StreamOffset last) const {
+    return transmission < transmission_number || (transmission == transmission_number && end < last);
   }
 
   StreamOffset begin, end;
   Time sent_at;                  // last transmission
+  uint64_t transmission = 0;     // its number
   uint32_t segment_bytes = 0;    // the segments it was cut into on the wire
   uint32_t sacked_segments = 0;  // if SACKed: how many segments it stands for
   bool is_sacked = false;
@@ -47,6 +48,7 @@ struct SentRecord {
 struct Delivery {
   StreamOffset begin, end;
   Time sent_at;
+  uint64_t transmission;
   bool is_retransmitted;
   bool was_lost;
   uint64_t size() const { return end - begin; }
@@ -163,7 +165,7 @@ class SentQueue {
   static constexpr StreamOffset earliest(StreamOffset a, StreamOffset b) { return a < b ? a : b; }
   static constexpr StreamOffset latest(StreamOffset a, StreamOffset b) { return a < b ? b : a; }
   static Delivery delivery_of(const SentRecord& record, StreamOffset begin, StreamOffset end) {
-    return {begin, end, record.sent_at, record.is_retransmitted, record.is_lost};
+    return {begin, end, record.sent_at, record.transmission, record.is_retransmitted, record.is_lost};
   }
 
   BySequence::iterator first_overlapping(StreamOffset offset);
@@ -180,6 +182,7 @@ class SentQueue {
   void grow_pool();
 
   StreamOffset snd_una_, snd_max_;
+  uint64_t transmissions_ = 0;
   uint64_t sacked_bytes_ = 0;
   uint64_t lost_bytes_ = 0;
   uint64_t sacked_segments_ = 0;

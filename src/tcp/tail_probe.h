@@ -20,8 +20,13 @@ class TailProbe {
   /// A probe was sent and its fate is open: no other until then.
   bool is_open() const { return end_ != StreamOffset{}; }
 
-  /// The timer fired; whatever goes out next is the probe.
-  void on_fired() { is_due_ = true; }
+  /// The timer fired; whatever goes out next is the probe. `flight_bytes`: what was outstanding.
+  void on_fired(uint64_t flight_bytes) {
+    is_due_ = true;
+    flight_bytes_ = flight_bytes;
+  }
+  /// The flight in which the probe found a loss.
+  uint64_t flight_bytes() const { return flight_bytes_; }
   /// It was new data, or octets sent again. `snd_max`: after it.
   void on_sent(StreamOffset snd_max, bool is_retransmission) {
     is_due_ = false;
@@ -54,6 +59,7 @@ class TailProbe {
 
   bool is_due_ = false;
   bool is_retransmission_ = false;
+  uint64_t flight_bytes_ = 0;
   StreamOffset end_;  // snd_max after the probe; 0: none
 };
 

@@ -50,7 +50,7 @@ double LiaMember::increase_bytes(const tcp::AckSample& sample, uint64_t acked_by
 // RFC 6356, 3: with several paths ssthresh may go down to one segment.
 uint64_t LiaMember::reduced_window_bytes(const tcp::LossSample& sample) const {
   if (group_ == nullptr || group_->member_count() < 2) return Reno::reduced_window_bytes(sample);
-  return std::max(std::min(sample.in_flight_bytes, cwnd_bytes()) / 2, uint64_t{mss_bytes()});
+  return std::max(tcp::window_in_use_bytes(sample, cwnd_bytes(), mss_bytes()) / 2, uint64_t{mss_bytes()});
 }
 
 }  // namespace braid::mptcp
