@@ -15,8 +15,8 @@ namespace braid::mptcp {
 struct DataMap {
   DataOffset data_begin;
   StreamOffset stream_begin;
-  uint32_t length = 0;               // payload octets; a DATA_FIN is not counted here
-  std::optional<uint16_t> checksum;  // computed once, repeated with every copy
+  uint32_t length = 0;                 // payload octets; a DATA_FIN is not counted here
+  std::optional<uint16_t> checksum{};  // computed once, repeated with every copy
   bool is_reinjection = false;
   bool has_data_fin = false;  // its DSS says that the octet after data_end() is the DATA_FIN
 
@@ -54,7 +54,7 @@ struct RxMap {
   DataOffset data_begin;
   StreamOffset stream_begin;
   uint32_t length = 0;  // payload octets
-  std::optional<uint16_t> checksum;
+  std::optional<uint16_t> checksum{};
   bool has_data_fin = false;
 
   DataOffset data_end() const { return data_begin + length; }
