@@ -194,6 +194,7 @@ class Connection final : public tcp::Upper, public PathActions {
   uint32_t poll_data(tcp::Subflow& subflow, uint32_t max_bytes, Time now) override;
   void fetch_payload(tcp::Subflow& subflow, StreamOffset offset, uint32_t max_bytes,
                      tcp::SegmentPayload& payload) override;
+  bool has_pending_data(const tcp::Subflow& subflow) const override;
   void add_options(tcp::Subflow& subflow, const tcp::SegmentContext& context, wire::TcpOptions& options,
                    size_t space, Time now) override;
   void on_acked(tcp::Subflow& subflow, StreamOffset snd_una, Time now) override;
@@ -216,9 +217,11 @@ class Connection final : public tcp::Upper, public PathActions {
   void withdraw(uint8_t id) override;
   void set_timer(Time at) override;
 
+  /// connection_impl.h: not for callers.
+  struct Impl;
+
  private:
   Connection();
-  struct Impl;
   std::unique_ptr<Impl> impl_;
 };
 

@@ -1,0 +1,111 @@
+// ADD_ADDR, REMOVE_ADDR (RFC 8684, 3.4) and MP_PRIO (3.3.8).
+#include <algorithm>
+
+#include "mptcp/connection_impl.h"
+
+namespace braid::mptcp {
+
+void Connection::Impl::on_add_addr(const wire::AddAddr& option) {
+  if (option.is_echo) {
+    counters().add(Counter::kEchoAddRx);
+    announcements.on_echo(option.address_id);
+    schedule_announcements();
+    return;
+  }
+  counters().add(Counter::kAddAddrRx);
+  const uint64_t expected = add_addr_hmac(negotiation.remote.key, negotiation.local.key, option.address_id,
+                                          option.address, option.port.value_or(0));
+  if (option.truncated_hmac != expected) {
+    counters().add(Counter::kAddAddrBadHmac);
+    return;
+  }
+  establish();
+  if (!announcements.echo(option)) {
+    counters().add(Counter::kAddAddrDrop);
+    return;
+  }
+  if (path_manager != nullptr)
+    path_manager->on_add_addr(option.address_id, option.address, option.port.value_or(0), now);
+  schedule_announcements();
+}
+
+void Connection::Impl::on_remove_addr(const wire::RemoveAddr& option) {
+  for (const uint8_t id : option.address_ids) {
+    counters().add(Counter::kRmAddrRx);
+    if (path_manager != nullptr) path_manager->on_remove_addr(id, now);
+    for (size_t i = 0; i < subflows.size(); ++i) {
+      if (subflows[i]->remote_id == id && !subflows[i]->is_closed) close_subflow(subflows[i]->index);
+    }
+  }
+}
+
+void Connection::Impl::on_priority(MptcpSubflow& subflow, const wire::MpPrio& option) {
+  counters().add(Counter::kMpPrioRx);
+  if (!option.address_id.has_value()) {
+    subflow.is_backup_for_peer = option.backup;
+  } else {
+    // RFC 6824's form speaks of an address, not of the subflow it comes on.
+    for (const auto& other : subflows) {
+      if (other->remote_id == *option.address_id) other->is_backup_for_peer = option.backup;
+    }
+  }
+  is_another_round_due = true;
+}
+
+void Connection::Impl::announce(uint8_t id, const wire::IpAddress& address, uint16_t port) {
+  if (!announcements.announce(id, address, port, now)) counters().add(Counter::kAddAddrTxDrop);
+  schedule_announcements();
+}
+
+void Connection::Impl::withdraw(uint8_t id) {
+  if (!announcements.withdraw(id)) counters().add(Counter::kRmAddrDrop);
+  schedule_announcements();
+}
+
+/// They travel on pure ACKs; one is asked for when something is due.
+void Connection::Impl::schedule_announcements() {
+  timer(ConnectionTimer::kAnnounce) = announcements.next_deadline();
+  if (negotiation.state != MultipathState::kEstablished || !announcements.is_due(now)) return;
+  if (MptcpSubflow* subflow = best_subflow(false)) {
+    ask_for_ack(*subflow);
+    env.wake(self);
+  }
+}
+
+void Connection::Impl::set_backup(uint8_t index, bool is_backup) {
+  MptcpSubflow* subflow = find_subflow(index);
+  if (subflow == nullptr || subflow->is_closed || subflow->is_backup_for_us == is_backup) return;
+  subflow->is_backup_for_us = is_backup;
+  if (!subflow->is_joined()) return;
+  subflow->is_priority_due = true;
+  ask_for_ack(*subflow);
+  env.wake(self);
+}
+
+void Connection::Impl::close_subflow(uint8_t index) {
+  MptcpSubflow* subflow = find_subflow(index);
+  if (subflow == nullptr || subflow->is_closed) return;
+  subflow->end = SubflowEnd::kRemoved;
+  subflow->is_close_due = true;
+  is_settling_due = true;
+  env.wake(self);
+}
+
+void Connection::Impl::on_local_address_removed(const wire::IpAddress& address) {
+  bool was_in_use = false;
+  uint8_t id = 0;
+  for (size_t i = 0; i < subflows.size(); ++i) {
+    MptcpSubflow& subflow = *subflows[i];
+    if (subflow.is_closed || subflow.tuple().local.address != address) continue;
+    subflow.end = SubflowEnd::kLocalAddressGone;
+    id = subflow.local_id;
+    was_in_use = was_in_use || subflow.was_up;
+    subflow.drop(tcp::CloseReason::kTimedOut, now);
+  }
+  // The peer is told, on whatever subflow there is or will be.
+  if (was_in_use && negotiation.state == MultipathState::kEstablished) withdraw(id);
+  is_another_round_due = true;
+  env.wake(self);
+}
+
+}  // namespace braid::mptcp

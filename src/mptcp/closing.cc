@@ -1,0 +1,173 @@
+// DATA_FIN before FIN (RFC 8684, 3.3.3), MP_FASTCLOSE (3.5), MP_FAIL (3.7), and how a connection ends.
+#include <algorithm>
+
+#include "mptcp/connection_impl.h"
+
+namespace braid::mptcp {
+
+namespace {
+
+constexpr uint32_t kMostFinAttempts = 12;
+constexpr uint32_t kLargestFinBackoff = 6;
+
+}  // namespace
+
+void Connection::Impl::shut_down_send() {
+  if (closing.is_send_shut) return;
+  closing.is_send_shut = true;
+  is_settling_due = true;
+  env.wake(self);
+}
+
+void Connection::Impl::close() {
+  if (closing.is_app_closed) return;
+  closing.is_app_closed = true;
+  // Unread data are lost: the peer must learn that (RFC 9293, 3.10.4; RFC 2525, 2.17). So must it if there is
+  // nothing yet to close in an orderly way.
+  if (receiving.data.readable_bytes() > 0 || receiving.data.out_of_order_bytes() > 0 || !was_established)
+    return abort();
+  timer(ConnectionTimer::kLinger) = now + config.linger;
+  shut_down_send();
+}
+
+void Connection::Impl::abort() {
+  closing.is_app_closed = closing.is_send_shut = true;
+  if (!closing.is_over) fail(ConnectionError::kAborted);
+  env.wake(self);
+}
+
+/// What could not be done inside a subflow's call. Runs after every entry point that made it due.
+void Connection::Impl::settle() {
+  is_settling_due = false;
+  if (closing.is_over) return;
+  if (closing.is_refusing_due) return fail(ConnectionError::kAborted);
+  for (size_t i = 0; i < subflows.size(); ++i) {
+    MptcpSubflow& subflow = *subflows[i];
+    if (subflow.is_closed) continue;
+    if (subflow.reset_reason.has_value()) {
+      reset_subflow(subflow, *subflow.reset_reason);
+    } else if (subflow.is_close_due) {
+      // A path that answers is closed in order; one that does not would only linger.
+      subflow.is_stalled() || !subflow.is_synchronized() ? subflow.abort(now) : subflow.close(now);
+      subflow.is_close_due = false;
+      is_another_round_due = true;
+    }
+  }
+  if (!closing.is_send_shut || !is_everything_granted()) return;
+  if (negotiation.is_fallback()) {
+    if (closing.are_subflows_closing) return;
+    closing.are_subflows_closing = true;
+    if (MptcpSubflow* only = initial(); only != nullptr && !only->is_closed) only->close(now);
+    is_another_round_due = true;
+    return;
+  }
+  if (!negotiation.is_multipath()) return;
+  if (!closing.is_fin_sent) send_data_fin();
+  if (!is_done_both_ways() || closing.are_subflows_closing) return;
+  closing.are_subflows_closing = true;
+  for (size_t i = 0; i < subflows.size(); ++i) {
+    MptcpSubflow& subflow = *subflows[i];
+    if (subflow.is_closed) continue;
+    subflow.is_joined() && !subflow.is_stalled() ? subflow.close(now) : subflow.abort(now);
+  }
+  is_another_round_due = true;
+  if (subflows.empty()) raise_over(ConnectionEvent::kClosed);
+}
+
+/// By itself, since all data are under way already. All subflows carry it when it is repeated.
+void Connection::Impl::send_data_fin() {
+  MptcpSubflow* subflow = best_subflow(false);
+  if (subflow == nullptr) return;
+  closing.is_fin_sent = closing.is_fin_due = true;
+  timer(ConnectionTimer::kDataFin) = now + data_rto();
+  ask_for_ack(*subflow);
+}
+
+void Connection::Impl::on_data_fin_timer() {
+  if (closing.is_fin_acked || !negotiation.is_multipath()) return;
+  if (++closing.fin_attempts > kMostFinAttempts) return fail(ConnectionError::kTimedOut);
+  const Duration interval = data_rto() * (int64_t{1} << std::min(closing.fin_attempts, kLargestFinBackoff));
+  timer(ConnectionTimer::kDataFin) = now + interval;
+  // Data that are still under way come first; the peer could not act on the DATA_FIN anyway.
+  if (!is_everything_acked()) {
+    closing.fin_attempts = 0;
+    return;
+  }
+  closing.is_fin_due = true;
+  // Alternating over the subflows: the best one may be the one that loses it.
+  MptcpSubflow* subflow = best_subflow(false);
+  if (closing.fin_attempts > 1 && !subflows.empty()) {
+    MptcpSubflow& other = *subflows[closing.fin_attempts % subflows.size()];
+    if (!other.is_closed && other.is_joined() && other.is_synchronized()) subflow = &other;
+  }
+  if (subflow != nullptr) ask_for_ack(*subflow);
+}
+
+void Connection::Impl::on_data_fin_acked() {
+  closing.is_fin_acked = true;
+  closing.is_fin_due = false;
+  timer(ConnectionTimer::kDataFin) = kNever;
+  is_settling_due = true;
+}
+
+/// A subflow's FIN: the stream's only in plain TCP.
+void Connection::Impl::on_fin(MptcpSubflow& subflow) {
+  if (negotiation.is_fallback()) {
+    receiving.fin = receiving.data.data_rcv_nxt();
+    return consume_fin();
+  }
+  subflow.is_close_due = true;
+  is_settling_due = true;
+}
+
+tcp::SegmentVerdict Connection::Impl::on_fastclose(MptcpSubflow& subflow, const wire::MpFastclose& option,
+                                                   const wire::TcpSegment& segment) {
+  if (!negotiation.is_multipath() || option.receiver_key != negotiation.local.key)
+    return tcp::SegmentVerdict::kAccept;
+  counters().add(Counter::kMpFastcloseRx);
+  fail(ConnectionError::kReset, &subflow);
+  // The form on an ACK is answered by RSTs on all subflows (RFC 8684, 3.5).
+  return segment.flags.rst ? tcp::SegmentVerdict::kAccept : tcp::SegmentVerdict::kReset;
+}
+
+tcp::SegmentVerdict Connection::Impl::on_fail_option(MptcpSubflow& subflow, const wire::MpFail& option) {
+  counters().add(Counter::kMpFailRx);
+  const bool is_ours = option.data_seq - negotiation.local.idsn <= sending.next.value();
+  if (!is_ours) return tcp::SegmentVerdict::kAccept;
+  if (!can_fall_back_in_mid_stream(subflow) || receiving.data.out_of_order_bytes() > 0) {
+    subflow.reset_reason = wire::ResetReason::kMiddleboxInterference;
+    return tcp::SegmentVerdict::kReset;
+  }
+  receiving.linear_data = receiving.data.data_rcv_nxt();
+  receiving.linear_stream = subflow.rcv_nxt();
+  subflow.fail_due = negotiation.remote.idsn + receiving.data.data_rcv_nxt().value();
+  ask_for_ack(subflow);
+  fall_back_in_mid_stream(subflow, FallbackReason::kPeerSentMpFail);
+  return tcp::SegmentVerdict::kAccept;
+}
+
+/// The connection is over, not orderly. `except`: the subflow in whose call this happens; it ends by itself.
+void Connection::Impl::fail(ConnectionError why, const MptcpSubflow* except) {
+  if (closing.is_over) return;
+  error = why;
+  drop_subflows(except, why == ConnectionError::kAborted || why == ConnectionError::kTimedOut);
+  raise_over(ConnectionEvent::kFailed);
+}
+
+void Connection::Impl::drop_subflows(const MptcpSubflow* except, bool with_fastclose) {
+  closing.are_subflows_closing = true;
+  for (size_t i = 0; i < subflows.size(); ++i) {
+    MptcpSubflow& subflow = *subflows[i];
+    if (subflow.is_closed || &subflow == except) continue;
+    subflow.is_fastclose = with_fastclose && negotiation.is_multipath() && subflow.is_joined();
+    subflow.abort(now);
+  }
+  is_another_round_due = true;
+}
+
+bool Connection::Impl::is_finished() const {
+  return subflows.empty() &&
+         (closing.is_over || timers[static_cast<size_t>(ConnectionTimer::kSurvive)] == kNever);
+}
+
+}  // namespace braid::mptcp

@@ -1,0 +1,334 @@
+// Connection's public face: the application's commands, the host's calls, and the subflows' upper.
+#include "mptcp/connection.h"
+
+#include <algorithm>
+
+#include "mptcp/connection_impl.h"
+
+namespace braid::mptcp {
+
+Connection::Impl::Impl(Connection& owner, const ConnectionConfig& configuration, Environment& environment,
+                       Time time)
+    : self(owner),
+      env(environment),
+      config(configuration),
+      now(time),
+      opened(time),
+      sending(environment.chunks(), configuration.autotune ? std::min(configuration.initial_send_buffer_bytes,
+                                                                      configuration.send_buffer_bytes)
+                                                           : configuration.send_buffer_bytes),
+      receiving(configuration),
+      group(make_coupled_group(configuration.congestion_control)),
+      scheduler(make_scheduler(configuration.scheduler)) {
+  timers.fill(kNever);
+  sending.no_delay = configuration.no_delay;
+  if (scheduler == nullptr) scheduler = make_scheduler("lowest-rtt");
+  BRAID_CHECK(scheduler != nullptr);
+}
+
+Connection::Impl::~Impl() {
+  for (const auto& subflow : subflows) env.unbind_subflow(*subflow);
+  if (negotiation.has_local_key) env.release_token(negotiation.local.token);
+  if (negotiation.state == MultipathState::kEstablished) env.counters().subtract(Counter::kCurrEstab);
+}
+
+void Connection::Impl::raise_readable() {
+  if (receiving.is_readable_raised) return;
+  receiving.is_readable_raised = true;
+  raise(ConnectionEvent::kReadable);
+}
+
+void Connection::Impl::raise_over(ConnectionEvent event) {
+  if (closing.is_over) return;
+  closing.is_over = true;
+  timers.fill(kNever);
+  raise(event);
+  raise_readable();
+}
+
+Connection::Connection() = default;
+Connection::~Connection() = default;
+
+std::unique_ptr<Connection> Connection::connect(const ConnectionConfig& config, Environment& environment,
+                                                const wire::FourTuple& tuple, Time now) {
+  std::unique_ptr<Connection> connection(new Connection());
+  connection->impl_ = std::make_unique<Impl>(*connection, config, environment, now);
+  connection->impl_->connect(tuple);
+  return connection;
+}
+
+std::unique_ptr<Connection> Connection::accept(const ConnectionConfig& config, Environment& environment,
+                                               const wire::TcpSegment& syn, Time now) {
+  std::unique_ptr<Connection> connection(new Connection());
+  connection->impl_ = std::make_unique<Impl>(*connection, config, environment, now);
+  connection->impl_->accept(syn);
+  return connection;
+}
+
+// ---- commands
+
+size_t Connection::send(std::span<const std::byte> bytes, Time now) {
+  impl_->now = now;
+  if (!can_send()) return 0;
+  const size_t taken = std::min<uint64_t>(bytes.size(), impl_->send_room());
+  if (taken < bytes.size()) impl_->sending.was_refused = true;
+  if (taken == 0) return 0;
+  impl_->sending.buffer.append(bytes.first(taken));
+  impl_->env.wake(*this);
+  return taken;
+}
+
+bool Connection::send(Slice slice, Time now) {
+  impl_->now = now;
+  if (!can_send()) return false;
+  if (slice.empty()) return true;
+  impl_->sending.buffer.append(std::move(slice));
+  if (impl_->send_room() == 0) impl_->sending.was_refused = true;
+  impl_->env.wake(*this);
+  return true;
+}
+
+size_t Connection::receive(std::span<std::byte> out, Time now) {
+  impl_->now = now;
+  const size_t taken = impl_->receiving.data.read(out);
+  impl_->on_read(taken);
+  return taken;
+}
+
+size_t Connection::peek(std::span<std::byte> out) const { return impl_->receiving.data.peek(out); }
+
+size_t Connection::readable_runs(std::span<std::span<const std::byte>> runs) const {
+  return impl_->receiving.data.front(runs);
+}
+
+void Connection::consume(uint64_t bytes, Time now) {
+  impl_->now = now;
+  bytes = std::min(bytes, impl_->receiving.data.readable_bytes());
+  impl_->receiving.data.skip(bytes);
+  impl_->on_read(bytes);
+}
+
+void Connection::shut_down_send(Time now) {
+  impl_->now = now;
+  impl_->shut_down_send();
+}
+void Connection::close(Time now) {
+  impl_->now = now;
+  impl_->close();
+}
+void Connection::abort(Time now) {
+  impl_->now = now;
+  impl_->abort();
+}
+
+void Connection::set_no_delay(bool no_delay, Time now) {
+  impl_->now = now;
+  impl_->sending.no_delay = no_delay;
+  if (no_delay) impl_->env.wake(*this);
+}
+
+void Connection::set_cork(bool is_corked, Time now) {
+  impl_->now = now;
+  Sending& sending = impl_->sending;
+  if (sending.is_corked && !is_corked) {
+    // What was held back goes at once.
+    sending.is_push_due = sending.next < sending.buffer.end();
+    impl_->timer(ConnectionTimer::kCork) = kNever;
+    impl_->env.wake(*this);
+  }
+  sending.is_corked = is_corked;
+}
+
+void Connection::set_keepalive(std::optional<Duration> idle, Duration interval, uint32_t attempts, Time now) {
+  impl_->now = now;
+  impl_->config.subflow.keepalive_idle = idle;
+  impl_->config.subflow.keepalive_interval = interval;
+  impl_->config.subflow.keepalive_attempts = attempts;
+  for (const auto& subflow : impl_->subflows) subflow->set_keepalive(idle, interval, attempts, now);
+  impl_->env.wake(*this);
+}
+
+void Connection::set_user_timeout(Duration timeout, Time now) {
+  impl_->now = now;
+  impl_->config.subflow.user_timeout = timeout;
+  for (const auto& subflow : impl_->subflows) subflow->set_user_timeout(timeout);
+  impl_->env.wake(*this);
+}
+
+bool Connection::set_scheduler(std::string_view name, Time now) {
+  impl_->now = now;
+  auto made = make_scheduler(name);
+  if (made == nullptr) return false;
+  impl_->scheduler = std::move(made);
+  impl_->config.scheduler = name;
+  impl_->env.wake(*this);
+  return true;
+}
+
+bool Connection::set_congestion_control(std::string_view name, Time now) {
+  impl_->now = now;
+  auto group = make_coupled_group(name);
+  if (group == nullptr && tcp::make_congestion_control(name, impl_->config.subflow.mss) == nullptr)
+    return false;
+  impl_->config.congestion_control = name;
+  // The old group outlives the old controllers.
+  std::swap(impl_->group, group);
+  for (const auto& subflow : impl_->subflows) {
+    subflow->set_congestion_control(impl_->make_congestion_control(subflow->mss()));
+  }
+  return true;
+}
+
+void Connection::set_send_buffer(uint64_t bytes) {
+  impl_->sending.limit_bytes = std::max<uint64_t>(bytes, 1);
+  impl_->sending.is_limit_fixed = true;
+}
+
+void Connection::set_receive_buffer(uint64_t bytes) {
+  impl_->receiving.buffer.set_size(std::max<uint64_t>(bytes, 1), impl_->receiving.data.data_read(),
+                                   impl_->mss());
+}
+
+// ---- handle_*
+
+void Connection::on_segment_for(tcp::Subflow& subflow, const wire::TcpSegment& segment, Time now) {
+  impl_->now = now;
+  subflow.on_segment(segment, now);
+  if (impl_->is_settling_due) impl_->settle();
+}
+
+void Connection::on_icmp_for(tcp::Subflow& subflow, const wire::IcmpError& icmp, Time now) {
+  impl_->now = now;
+  subflow.on_icmp(icmp, now);
+  impl_->settle();
+}
+
+bool Connection::on_join(const wire::TcpSegment& syn, const wire::MpJoinSyn& join, wire::ResetReason& reason,
+                         Time now) {
+  impl_->now = now;
+  return impl_->on_join(syn, join, reason);
+}
+
+void Connection::advance(Time now) {
+  impl_->now = now;
+  impl_->advance();
+}
+
+void Connection::on_endpoint_added(const PathEndpoint& endpoint, Time now) {
+  impl_->now = now;
+  if (impl_->path_manager != nullptr) impl_->path_manager->on_endpoint_added(endpoint, now);
+}
+void Connection::on_endpoint_removed(const PathEndpoint& endpoint, Time now) {
+  impl_->now = now;
+  if (impl_->path_manager != nullptr) impl_->path_manager->on_endpoint_removed(endpoint, now);
+}
+void Connection::on_endpoint_changed(const PathEndpoint& endpoint, Time now) {
+  impl_->now = now;
+  if (impl_->path_manager != nullptr) impl_->path_manager->on_endpoint_changed(endpoint, now);
+}
+void Connection::on_local_address_removed(const wire::IpAddress& address, Time now) {
+  impl_->now = now;
+  impl_->on_local_address_removed(address);
+}
+
+// ---- poll_*
+
+void Connection::poll_transmit(tcp::SegmentSink& sink, Time now) {
+  impl_->now = now;
+  impl_->poll_transmit(sink);
+}
+Time Connection::next_deadline() const { return impl_->next_deadline(); }
+
+// ---- getters
+
+uint64_t Connection::send_room_bytes() const { return can_send() ? impl_->send_room() : 0; }
+uint64_t Connection::readable_bytes() const { return impl_->receiving.data.readable_bytes(); }
+bool Connection::is_end_of_stream() const {
+  return impl_->receiving.is_fin_consumed && impl_->receiving.data.readable_bytes() == 0;
+}
+bool Connection::is_established() const { return impl_->was_established && !impl_->closing.is_over; }
+bool Connection::can_send() const { return !impl_->closing.is_send_shut && !impl_->closing.is_over; }
+bool Connection::is_finished() const { return impl_->is_finished(); }
+ConnectionError Connection::error() const { return impl_->error; }
+MultipathState Connection::multipath_state() const { return impl_->negotiation.state; }
+FallbackReason Connection::fallback_reason() const { return impl_->negotiation.fallback; }
+bool Connection::is_server() const { return impl_->negotiation.is_server; }
+Token Connection::local_token() const { return impl_->negotiation.local.token; }
+wire::Endpoint Connection::local() const { return impl_->local; }
+wire::Endpoint Connection::remote() const { return impl_->remote; }
+ConnectionInfo Connection::info() const { return impl_->info(); }
+uint64_t Connection::memory_bytes() const { return impl_->memory_bytes(); }
+
+// ---- tcp::Upper
+
+uint32_t Connection::poll_data(tcp::Subflow& subflow, uint32_t max_bytes, Time) {
+  return impl_->poll_data(impl_->member(subflow), max_bytes);
+}
+void Connection::fetch_payload(tcp::Subflow& subflow, StreamOffset offset, uint32_t max_bytes,
+                               tcp::SegmentPayload& payload) {
+  impl_->fetch_payload(impl_->member(subflow), offset, max_bytes, payload);
+}
+bool Connection::has_pending_data(const tcp::Subflow& subflow) const {
+  return impl_->has_pending_data(static_cast<const MptcpSubflow&>(subflow));
+}
+void Connection::add_options(tcp::Subflow& subflow, const tcp::SegmentContext& context,
+                             wire::TcpOptions& options, size_t space, Time) {
+  impl_->add_options(impl_->member(subflow), context, options, space);
+}
+void Connection::on_acked(tcp::Subflow& subflow, StreamOffset snd_una, Time) {
+  impl_->on_acked(impl_->member(subflow), snd_una);
+}
+void Connection::on_retransmission_timeout(tcp::Subflow& subflow, uint32_t, Time) {
+  MptcpSubflow& stalled = impl_->member(subflow);
+  if (!impl_->negotiation.is_multipath() || !stalled.is_joined()) return;
+  impl_->counters().add(Counter::kSubflowStale);
+  impl_->offer_to_others(stalled);
+  impl_->update_probe_limits();
+}
+void Connection::on_path_recovered(tcp::Subflow& subflow, Time) {
+  MptcpSubflow& recovered = impl_->member(subflow);
+  impl_->counters().add(Counter::kSubflowRecover);
+  impl_->sending.reinjections.forget(recovered.index);
+  recovered.reinjected_to = recovered.snd_una();
+  impl_->update_probe_limits();
+  impl_->is_another_round_due = true;
+}
+tcp::SegmentVerdict Connection::on_segment(tcp::Subflow& subflow, const wire::TcpSegment& segment,
+                                           uint64_t window_bytes, Time) {
+  return impl_->on_segment(impl_->member(subflow), segment, window_bytes);
+}
+void Connection::on_data(tcp::Subflow& subflow, StreamOffset offset, Slice payload, Time) {
+  impl_->on_data(impl_->member(subflow), offset, std::move(payload));
+}
+void Connection::on_fin(tcp::Subflow& subflow, Time) { impl_->on_fin(impl_->member(subflow)); }
+uint64_t Connection::receive_window(const tcp::Subflow&) const {
+  return impl_->receiving.buffer.window_bytes(impl_->receiving.data.data_rcv_nxt());
+}
+void Connection::on_established(tcp::Subflow& subflow, Time) {
+  impl_->on_established(impl_->member(subflow));
+}
+void Connection::on_closed(tcp::Subflow& subflow, tcp::CloseReason reason, Time) {
+  MptcpSubflow& closed = impl_->member(subflow);
+  closed.is_closed = true;
+  closed.close_reason_seen = reason;
+  impl_->is_another_round_due = true;
+}
+
+// ---- PathActions
+
+bool Connection::open_subflow(const wire::Endpoint& from, uint8_t local_id, const wire::Endpoint& to,
+                              uint8_t remote_id, bool is_backup) {
+  return impl_->open_subflow(from, local_id, to, remote_id, is_backup);
+}
+void Connection::close_subflow(uint8_t index) { impl_->close_subflow(index); }
+void Connection::set_backup(uint8_t index, bool is_backup) { impl_->set_backup(index, is_backup); }
+void Connection::announce(uint8_t id, const wire::IpAddress& address, uint16_t port) {
+  impl_->announce(id, address, port);
+}
+void Connection::withdraw(uint8_t id) { impl_->withdraw(id); }
+void Connection::set_timer(Time at) {
+  impl_->timer(ConnectionTimer::kPathManager) = at;
+  impl_->env.wake(*this);
+}
+
+}  // namespace braid::mptcp

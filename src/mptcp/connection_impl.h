@@ -1,0 +1,279 @@
+// What is behind a Connection. One struct, its parts by topic; the methods of each topic have a file of their
+// own, named beside them.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "mptcp/announcements.h"
+#include "mptcp/connection.h"
+#include "mptcp/coupled/coupled.h"
+#include "mptcp/mptcp_subflow.h"
+#include "mptcp/reassembly.h"
+#include "mptcp/receive_buffer.h"
+#include "mptcp/reinjection.h"
+#include "mptcp/scheduler/scheduler.h"
+#include "mptcp/send_buffer.h"
+
+namespace braid::mptcp {
+
+/// The connection's own timers; each subflow has its own besides.
+enum class ConnectionTimer : uint8_t {
+  kDataRetransmit,  // DATA_ACK makes no progress although the subflows acknowledged
+  kDataFin,         // DATA_FIN not acknowledged
+  kPersist,         // the peer's window is closed
+  kCork,            // a partial segment was held back long enough
+  kAnnounce,        // ADD_ADDR not echoed
+  kPathManager,
+  kLinger,   // the application closed: the rest may not take for ever
+  kSurvive,  // no subflow left: the wait for another
+  kCount,
+};
+
+/// Keys and how negotiation stands.
+struct Negotiation {
+  MultipathState state = MultipathState::kNegotiating;
+  FallbackReason fallback = FallbackReason::kNone;
+  bool is_server = false;
+  bool is_checksummed = false;
+  bool may_join_initial = true;  // the peer's flag C was not set
+  bool has_local_key = false;    // registered
+  bool was_offered = false;      // client: a SYN with MP_CAPABLE went out
+  bool went_plain = false;       // client: and one without
+  KeyMaterial local, remote;
+
+  bool is_multipath() const {
+    return state == MultipathState::kConfirmed || state == MultipathState::kEstablished;
+  }
+  bool is_fallback() const { return state == MultipathState::kFallback; }
+};
+
+struct Sending {
+  Sending(ChunkPool& pool, uint64_t limit) : buffer(pool), limit_bytes(limit) {}
+
+  SendBuffer buffer;
+  DataOffset next{1};         // first octet not granted to any subflow yet
+  DataOffset window_edge{1};  // first octet that the peer's window does not allow
+  ReinjectionQueue reinjections;
+  DataOffset rescued_to;   // opportunistically retransmitted up to here
+  DataOffset partial_end;  // end of the last segment that was not full (Minshall's form of Nagle)
+  uint64_t limit_bytes;    // the application may fill the buffer up to this
+  bool is_limit_fixed = false;
+  Time tuned_at{};
+  bool was_refused = false;  // send() took less than offered: kWritable is owed
+  bool no_delay = false, is_corked = false, is_push_due = false;
+  Time progress_at{};  // DATA_ACK moved
+  uint32_t stagnations = 0, probes = 0;
+  // Plain TCP since a checksum failed: where the infinite mapping begins, until it has been told.
+  std::optional<std::pair<DataOffset, StreamOffset>> infinite_map_due;
+};
+
+struct Receiving {
+  explicit Receiving(const ConnectionConfig& config)
+      : buffer(config.initial_receive_buffer_bytes, config.receive_buffer_bytes, config.autotune) {}
+
+  Reassembly data;
+  ReceiveBuffer buffer;
+  // In fallback: the octet at linear_stream is the octet linear_data.
+  StreamOffset linear_stream{1};
+  DataOffset linear_data{1};
+  std::optional<DataOffset> fin;  // where the peer's DATA_FIN is
+  bool is_fin_consumed = false;
+  bool is_peer_wide = true;  // the peer's data sequence numbers have 64 bits; our DATA_ACKs then too
+  uint8_t last_subflow = 0;  // that brought a segment
+  bool is_readable_raised = false;
+  Slice small;  // where small payloads are put together
+};
+
+struct Closing {
+  bool is_send_shut = false;  // no more from the application
+  bool is_app_closed = false;
+  bool is_fin_sent = false, is_fin_acked = false;
+  bool is_fin_due = false;  // the next ACK carries it
+  uint32_t fin_attempts = 0;
+  bool are_subflows_closing = false;
+  bool is_refusing_due = false;  // data came after the application had closed
+  bool is_over = false;          // kClosed or kFailed was raised
+};
+
+struct Connection::Impl {
+  Impl(Connection& owner, const ConnectionConfig& configuration, Environment& environment, Time time);
+  ~Impl();
+
+  Connection& self;
+  Environment& env;
+  ConnectionConfig config;
+  Time now;
+  const Time opened;
+
+  Negotiation negotiation;
+  Sending sending;
+  Receiving receiving;
+  Closing closing;
+  Announcements announcements;
+  ConnectionError error = ConnectionError::kNone;
+  bool was_established = false;
+  wire::Endpoint local, remote;
+  uint8_t most_subflows = 0;  // ever at once
+
+  // The group outlives the controllers in the subflows, and so is declared before them.
+  std::unique_ptr<CoupledGroup> group;
+  std::vector<std::unique_ptr<MptcpSubflow>> subflows;
+  std::vector<SubflowView> views;
+  std::unique_ptr<Scheduler> scheduler;
+  std::unique_ptr<PathManager> path_manager;
+  std::array<Time, static_cast<size_t>(ConnectionTimer::kCount)> timers;
+  bool is_another_round_due = false;
+  bool is_settling_due = false;
+
+  Counters& counters() { return env.counters(); }
+  Time& timer(ConnectionTimer which) { return timers[static_cast<size_t>(which)]; }
+  MptcpSubflow& member(tcp::Subflow& subflow) { return static_cast<MptcpSubflow&>(subflow); }
+
+  // ---- subflows.cc: making, asking and ending subflows
+  MptcpSubflow* add_subflow(const wire::FourTuple& tuple);
+  tcp::SubflowConfig subflow_config(const wire::FourTuple& tuple) const;
+  std::unique_ptr<tcp::CongestionControl> make_congestion_control(uint32_t mss);
+  MptcpSubflow* find_subflow(uint8_t index);
+  MptcpSubflow* initial();
+  MptcpSubflow* best_subflow(bool must_be_usable);
+  size_t usable_count() const;
+  bool is_only_subflow(const MptcpSubflow& subflow) const;
+  PathSubflow path_of(const MptcpSubflow& subflow) const;
+  Duration largest_srtt() const;
+  Duration data_rto() const;
+  uint64_t mss() const;
+  void ask_for_ack(MptcpSubflow& subflow);
+  void ask_all_for_acks();
+  void update_views();
+  void update_probe_limits();
+  void poll_transmit(tcp::SegmentSink& sink);
+  void reap();
+  void on_subflow_gone(MptcpSubflow& subflow);
+  void on_last_subflow_gone(const MptcpSubflow& subflow, bool is_path_manager_busy);
+  void reset_subflow(MptcpSubflow& subflow, wire::ResetReason reason);
+
+  // ---- timers.cc
+  void advance();
+  void on_timer(ConnectionTimer which);
+  void advance_join(MptcpSubflow& subflow);
+  Time next_deadline() const;
+
+  // ---- handshake.cc: MP_CAPABLE and fallback
+  void connect(const wire::FourTuple& tuple);
+  void accept(const wire::TcpSegment& syn);
+  std::optional<FallbackReason> judge_syn(const wire::TcpOptions& options) const;
+  tcp::SegmentVerdict on_syn(MptcpSubflow& subflow, const wire::TcpSegment& segment, uint64_t window);
+  void on_syn_ack(const wire::TcpSegment& segment, uint64_t window);
+  tcp::SegmentVerdict on_third_ack(MptcpSubflow& subflow, const wire::TcpSegment& segment, uint64_t window);
+  tcp::SegmentVerdict on_bare_segment(MptcpSubflow& subflow, const wire::TcpSegment& segment);
+  void establish();
+  void fall_back(FallbackReason reason);
+  bool can_fall_back_in_mid_stream(const MptcpSubflow& subflow) const;
+  void fall_back_in_mid_stream(MptcpSubflow& subflow, FallbackReason reason);
+  void on_established(MptcpSubflow& subflow);
+
+  // ---- join.cc
+  bool on_join(const wire::TcpSegment& syn, const wire::MpJoinSyn& join, wire::ResetReason& reason);
+  bool open_subflow(wire::Endpoint from, uint8_t local_id, const wire::Endpoint& to, uint8_t remote_id,
+                    bool is_backup);
+  tcp::SegmentVerdict on_join_syn_ack(MptcpSubflow& subflow, const wire::TcpSegment& segment);
+  tcp::SegmentVerdict on_join_segment(MptcpSubflow& subflow, const wire::TcpSegment& segment);
+  void on_join_up(MptcpSubflow& subflow);
+  uint8_t local_id_of(const wire::IpAddress& address) const;
+
+  // ---- options.cc: what goes on a segment
+  void add_options(MptcpSubflow& subflow, const tcp::SegmentContext& context, wire::TcpOptions& options,
+                   size_t space);
+
+  // ---- sending.cc: grants, DATA_ACK, reinjection
+  uint32_t poll_data(MptcpSubflow& subflow, uint32_t max_bytes);
+  bool has_pending_data(const MptcpSubflow& subflow) const;
+  uint64_t grant_fresh(MptcpSubflow& subflow, uint64_t max_bytes);
+  uint64_t without_partial_segment(MptcpSubflow& subflow, uint64_t bytes, uint64_t buffered);
+  bool may_take_reinjections(const MptcpSubflow& subflow) const;
+  std::optional<DataRange> rescue_head(MptcpSubflow& subflow, uint64_t max_bytes);
+  MptcpSubflow* holder_of(DataOffset offset, const MptcpSubflow& asking);
+  void push_map(MptcpSubflow& subflow, DataRange range, bool is_reinjection);
+  uint16_t checksum_of(const DataMap& map);
+  void fetch_payload(MptcpSubflow& subflow, StreamOffset offset, uint32_t max_bytes,
+                     tcp::SegmentPayload& payload);
+  void on_data_ack(DataOffset ack, uint64_t window);
+  void on_data_progress();
+  void on_acked(MptcpSubflow& subflow, StreamOffset snd_una);
+  void offer_to_others(MptcpSubflow& subflow);
+  void on_data_retransmit_timer();
+  void on_persist_timer();
+  void tune_send_buffer();
+  uint64_t send_room() const;
+  bool is_everything_granted() const { return sending.next == sending.buffer.end(); }
+  bool is_everything_acked() const { return sending.buffer.data_una() == sending.next; }
+
+  // ---- receiving.cc: options in, mappings, checksum, reassembly
+  tcp::SegmentVerdict on_segment(MptcpSubflow& subflow, const wire::TcpSegment& segment, uint64_t window);
+  tcp::SegmentVerdict on_option(MptcpSubflow& subflow, const wire::MptcpOption& option,
+                                const wire::TcpSegment& segment, uint64_t window);
+  tcp::SegmentVerdict on_dss(MptcpSubflow& subflow, const wire::Dss& dss, uint64_t window);
+  tcp::SegmentVerdict on_mapping(MptcpSubflow& subflow, const wire::DssMapping& mapping, bool has_data_fin);
+  tcp::SegmentVerdict on_infinite_mapping(MptcpSubflow& subflow, DataOffset data, StreamOffset stream);
+  tcp::SegmentVerdict add_mapping(MptcpSubflow& subflow, const RxMap& map);
+  void on_data(MptcpSubflow& subflow, StreamOffset offset, Slice payload);
+  void on_mapped_data(MptcpSubflow& subflow, const RxMap& map, StreamOffset offset, Slice payload);
+  void on_unmapped_data(MptcpSubflow& subflow, StreamOffset offset, Slice payload);
+  void hold(MptcpSubflow& subflow, const RxMap& map, StreamOffset offset, Slice payload);
+  void on_bad_checksum(MptcpSubflow& subflow, const RxMap& map);
+  void deliver(MptcpSubflow& subflow, DataOffset begin, Slice payload);
+  Slice compact(Slice payload);
+  void on_data_fin(DataOffset offset);
+  void consume_fin();
+  void on_delivered();
+  DataOffset data_ack() const;
+
+  // ---- buffers.cc: what the application has read and what the window says then
+  void on_read(uint64_t bytes);
+  void update_window();
+  uint64_t receive_limit_slack() const;
+  uint64_t memory_bytes() const;
+
+  // ---- addresses.cc: ADD_ADDR, REMOVE_ADDR, MP_PRIO
+  void on_add_addr(const wire::AddAddr& option);
+  void on_remove_addr(const wire::RemoveAddr& option);
+  void on_priority(MptcpSubflow& subflow, const wire::MpPrio& option);
+  void announce(uint8_t id, const wire::IpAddress& address, uint16_t port);
+  void withdraw(uint8_t id);
+  void set_backup(uint8_t index, bool is_backup);
+  void close_subflow(uint8_t index);
+  void on_local_address_removed(const wire::IpAddress& address);
+  void schedule_announcements();
+
+  // ---- closing.cc: DATA_FIN, FIN, MP_FASTCLOSE, MP_FAIL, errors
+  void shut_down_send();
+  void close();
+  void abort();
+  void settle();
+  void send_data_fin();
+  void on_data_fin_timer();
+  void on_data_fin_acked();
+  void on_fin(MptcpSubflow& subflow);
+  tcp::SegmentVerdict on_fastclose(MptcpSubflow& subflow, const wire::MpFastclose& option,
+                                   const wire::TcpSegment& segment);
+  tcp::SegmentVerdict on_fail_option(MptcpSubflow& subflow, const wire::MpFail& option);
+  void fail(ConnectionError why, const MptcpSubflow* except = nullptr);
+  void drop_subflows(const MptcpSubflow* except, bool with_fastclose);
+  bool is_done_both_ways() const { return closing.is_fin_acked && receiving.is_fin_consumed; }
+  bool is_finished() const;
+
+  // ---- connection.cc: events
+  void raise(ConnectionEvent event) { env.on_event(self, event); }
+  void raise_readable();
+  void raise_over(ConnectionEvent event);
+
+  // ---- info.cc
+  ConnectionInfo info() const;
+  SubflowInfo info_of(const MptcpSubflow& subflow) const;
+  std::string_view state_name() const;
+};
+
+}  // namespace braid::mptcp

@@ -1,0 +1,166 @@
+// MP_JOIN, both roles (RFC 8684, 3.2).
+#include <algorithm>
+
+#include "mptcp/connection_impl.h"
+
+namespace braid::mptcp {
+
+bool Connection::Impl::on_join(const wire::TcpSegment& syn, const wire::MpJoinSyn& join,
+                               wire::ResetReason& reason) {
+  counters().add(Counter::kJoinSynRx);
+  if (join.backup) counters().add(Counter::kJoinSynBackupRx);
+  reason = wire::ResetReason::kMptcpSpecific;
+  const bool is_open =
+      negotiation.state == MultipathState::kEstablished && !closing.is_over && !closing.are_subflows_closing;
+  if (!is_open || path_manager == nullptr) return false;
+  reason = wire::ResetReason::kAdministrativelyProhibited;
+  const auto living =
+      std::count_if(subflows.begin(), subflows.end(), [](const auto& s) { return !s->is_closed; });
+  if (living >= config.max_subflows || !path_manager->may_accept_join()) {
+    counters().add(Counter::kJoinRejected);
+    return false;
+  }
+  reason = wire::ResetReason::kLackOfResources;
+  MptcpSubflow* subflow = add_subflow(syn.tuple);
+  if (subflow == nullptr) return false;
+  subflow->join = JoinState::kSynReceived;
+  subflow->local_id = local_id_of(syn.tuple.local.address);
+  subflow->remote_id = join.address_id;
+  subflow->is_backup_for_peer = join.backup;
+  subflow->remote_nonce = join.sender_nonce;
+  subflow->local_nonce = env.random().next32();
+  subflow->join_deadline = now + config.join_timeout;
+  for (const PathEndpoint& endpoint : env.path_config().endpoints) {
+    if (endpoint.id == subflow->local_id && subflow->local_id != 0)
+      subflow->is_backup_for_us = endpoint.is_backup;
+  }
+  subflow->accept(syn, now);
+  return true;
+}
+
+/// The address ID that the peer knows an address of ours by, or a new one.
+uint8_t Connection::Impl::local_id_of(const wire::IpAddress& address) const {
+  if (address == local.address) return 0;
+  for (const PathEndpoint& endpoint : env.path_config().endpoints) {
+    if (endpoint.address == address) return endpoint.id;
+  }
+  for (const auto& subflow : subflows) {
+    if (subflow->tuple().local.address == address && subflow->local_id != 0) return subflow->local_id;
+  }
+  for (uint8_t id = 255; id > 0; --id) {
+    const bool is_taken =
+        std::any_of(subflows.begin(), subflows.end(), [&](const auto& s) { return s->local_id == id; }) ||
+        std::any_of(env.path_config().endpoints.begin(), env.path_config().endpoints.end(),
+                    [&](const PathEndpoint& endpoint) { return endpoint.id == id; });
+    if (!is_taken) return id;
+  }
+  return 0;
+}
+
+bool Connection::Impl::open_subflow(wire::Endpoint from, uint8_t local_id, const wire::Endpoint& to,
+                                    uint8_t remote_id, bool is_backup) {
+  if (negotiation.state != MultipathState::kEstablished || closing.is_over || closing.are_subflows_closing)
+    return false;
+  const auto living =
+      std::count_if(subflows.begin(), subflows.end(), [](const auto& s) { return !s->is_closed; });
+  if (living >= config.max_subflows) return false;
+  if (from.address.is_unspecified()) {
+    from.address = env.source_for(to.address);
+    if (from.address.is_unspecified()) return false;
+  }
+  if (from.address.family() != to.address.family() || env.mtu_of(from.address) == 0 ||
+      !env.has_route(from.address, to.address))
+    return false;
+  const bool is_in_use = std::any_of(subflows.begin(), subflows.end(), [&](const auto& s) {
+    const wire::FourTuple& tuple = s->tuple();
+    return !s->is_closed && tuple.local.address == from.address && tuple.remote == to &&
+           (from.port == 0 || from.port == tuple.local.port);
+  });
+  // Several subflows of one pair of addresses need ports of their own choice (ndiffports).
+  if (is_in_use && from.port != 0) return false;
+  if (from.port == 0) from.port = env.allocate_port(from.address, to);
+  if (from.port == 0) return false;
+
+  MptcpSubflow* subflow = add_subflow({from, to});
+  if (subflow == nullptr) return false;
+  subflow->was_opened_by_us = true;
+  subflow->join = JoinState::kSynSent;
+  subflow->local_id = local_id;
+  subflow->remote_id = remote_id;
+  subflow->is_backup_for_us = is_backup;
+  subflow->local_nonce = env.random().next32();
+  subflow->join_deadline = now + config.join_timeout;
+  counters().add(Counter::kJoinSynTx);
+  subflow->connect(now);
+  is_another_round_due = true;
+  env.wake(self);
+  return true;
+}
+
+tcp::SegmentVerdict Connection::Impl::on_join_syn_ack(MptcpSubflow& subflow,
+                                                      const wire::TcpSegment& segment) {
+  // Repeated: our third ACK was lost, and goes again with the ACK that TCP answers with.
+  if (subflow.join != JoinState::kSynSent) return tcp::SegmentVerdict::kAccept;
+  const auto* join = wire::find<wire::MpJoinSynAck>(segment.options.mptcp);
+  if (join == nullptr) {
+    subflow.reset_reason = wire::ResetReason::kMptcpSpecific;
+    return tcp::SegmentVerdict::kReset;
+  }
+  counters().add(Counter::kJoinSynAckRx);
+  const Key ours = negotiation.local.key, theirs = negotiation.remote.key;
+  const auto expected = join_hmac(theirs, ours, join->sender_nonce, subflow.local_nonce);
+  if (truncate64(expected) != join->truncated_hmac) {
+    counters().add(Counter::kJoinSynAckHmacFailure);
+    subflow.reset_reason = wire::ResetReason::kMptcpSpecific;
+    return tcp::SegmentVerdict::kReset;
+  }
+  if (join->backup) counters().add(Counter::kJoinSynAckBackupRx);
+  subflow.is_backup_for_peer = join->backup;
+  subflow.remote_nonce = join->sender_nonce;
+  // Which ID the server gives the address we were told of is known already; that of another is learnt here.
+  if (subflow.remote_id == 0) subflow.remote_id = join->address_id;
+  subflow.join_hmac = truncate160(join_hmac(ours, theirs, subflow.local_nonce, subflow.remote_nonce));
+  return tcp::SegmentVerdict::kAccept;
+}
+
+/// A segment after the SYNs, while the join is not up.
+tcp::SegmentVerdict Connection::Impl::on_join_segment(MptcpSubflow& subflow,
+                                                      const wire::TcpSegment& segment) {
+  if (subflow.join == JoinState::kAckSent) {
+    // The fourth ACK, or data: the peer has verified us. A bare one may be an answer to something older.
+    if (segment.options.mptcp.empty()) return tcp::SegmentVerdict::kDrop;
+    on_join_up(subflow);
+    return tcp::SegmentVerdict::kAccept;
+  }
+  if (subflow.join != JoinState::kSynReceived) return tcp::SegmentVerdict::kAccept;
+  const auto* join = wire::find<wire::MpJoinAck>(segment.options.mptcp);
+  const auto refuse = [&] {
+    subflow.reset_reason = wire::ResetReason::kMptcpSpecific;
+    return tcp::SegmentVerdict::kReset;
+  };
+  if (join == nullptr) return refuse();
+  counters().add(Counter::kJoinAckRx);
+  const auto expected = truncate160(
+      join_hmac(negotiation.remote.key, negotiation.local.key, subflow.remote_nonce, subflow.local_nonce));
+  if (expected != join->hmac) {
+    counters().add(Counter::kJoinAckHmacFailure);
+    return refuse();
+  }
+  return tcp::SegmentVerdict::kAccept;
+}
+
+void Connection::Impl::on_join_up(MptcpSubflow& subflow) {
+  const bool is_ours = subflow.was_opened_by_us;
+  subflow.join = JoinState::kUp;
+  subflow.join_deadline = subflow.join_ack_at = kNever;
+  subflow.was_up = true;
+  if (!is_ours) ask_for_ack(subflow);  // the fourth
+  timer(ConnectionTimer::kSurvive) = kNever;
+  most_subflows = std::max(most_subflows, static_cast<uint8_t>(subflows.size()));
+  update_probe_limits();
+  if (path_manager != nullptr) path_manager->on_subflow_up(path_of(subflow), now);
+  schedule_announcements();
+  is_another_round_due = true;
+}
+
+}  // namespace braid::mptcp

@@ -1,0 +1,86 @@
+// A subflow as its connection keeps it: the TCP below, and what MPTCP knows about it.
+#pragma once
+
+#include <array>
+#include <boost/container/static_vector.hpp>
+#include <cstdint>
+#include <optional>
+
+#include "mptcp/data_map.h"
+#include "mptcp/path_manager/path_manager.h"
+#include "tcp/subflow.h"
+#include "wire/checksum.h"
+#include "wire/mptcp_options.h"
+
+namespace braid::mptcp {
+
+/// How far an additional subflow is on its way to carry data (RFC 8684, 3.2).
+enum class JoinState : uint8_t {
+  kNone,         // the initial subflow: MP_CAPABLE made it
+  kSynSent,      // we open it
+  kSynReceived,  // the peer does
+  kAckSent,      // ours: the third ACK, with our HMAC, is repeated until the fourth is seen
+  kUp,
+};
+
+/// Payload of a mapping with a checksum, until all of it is here and verified.
+struct HeldMap {
+  Ring<Slice> slices;
+  wire::InternetChecksum sum;
+  StreamOffset stream_begin;
+  uint32_t received_bytes = 0;
+
+  void clear() {
+    slices.clear();
+    sum = {};
+    received_bytes = 0;
+  }
+};
+
+/// Derives from the TCP subflow so that what the upper's calls are given leads here without a search.
+struct MptcpSubflow final : tcp::Subflow {
+  using tcp::Subflow::Subflow;
+
+  uint8_t index = 0, local_id = 0, remote_id = 0;
+  bool is_initial = false, was_opened_by_us = false;
+  bool is_backup_for_us = false;    // we asked the peer to use it as a backup, and do so ourselves
+  bool is_backup_for_peer = false;  // the peer asked us to
+
+  // ---- joining
+  JoinState join = JoinState::kNone;
+  uint32_t local_nonce = 0, remote_nonce = 0;
+  std::array<std::byte, 20> join_hmac{};  // ours, of the third ACK
+  Time join_deadline = kNever, join_ack_at = kNever;
+  Duration join_ack_interval{0};
+
+  // ---- data
+  TxMaps tx;
+  RxMaps rx;
+  HeldMap held;
+  StreamOffset reinjected_to;     // maps that begin below were offered to the other subflows already
+  bool has_seen_mapping = false;  // the peer's first DSS mapping came
+  uint32_t unmapped_in_a_row = 0;
+  Time penalised_at{};
+  uint64_t data_sent_bytes = 0, data_received_bytes = 0, reinjected_bytes = 0;
+
+  // ---- options to send once
+  bool is_priority_due = false;
+  std::optional<uint64_t> fail_due;               // MP_FAIL with this data sequence number
+  bool is_fastclose = false;                      // its RST says MP_FASTCLOSE
+  std::optional<wire::ResetReason> reset_reason;  // else its RST says MP_TCPRST
+
+  // ---- its end
+  bool is_closed = false;  // the TCP is done; kept until its last segment is out
+  bool is_drained = false;
+  bool is_close_due = false;  // close() when its call has returned
+  bool was_up = false;        // told to the path manager
+  tcp::CloseReason close_reason_seen = tcp::CloseReason::kNone;
+  std::optional<SubflowEnd> end;  // why we closed it, if we did
+
+  bool is_backup() const { return is_backup_for_us || is_backup_for_peer; }
+  bool is_joined() const { return join == JoinState::kNone || join == JoinState::kUp; }
+  /// May carry new data.
+  bool is_usable() const { return !is_closed && is_joined() && can_send(); }
+};
+
+}  // namespace braid::mptcp

@@ -1,0 +1,255 @@
+// Which MPTCP options go on a segment (RFC 8684; the room of 40 octets is shared with TCP's own).
+#include "mptcp/connection_impl.h"
+#include "mptcp/dss_checksum.h"
+
+namespace braid::mptcp {
+
+namespace {
+
+/// Adds options while they fit; each is counted with its padding to four octets, so the sum is never short.
+class Fitter {
+ public:
+  Fitter(wire::TcpOptions& options, size_t space) : options_(options), space_(space) {}
+  size_t space() const { return space_; }
+  bool put(const wire::MptcpOption& option) {
+    const size_t size = (wire::encoded_size(option) + 3) & ~size_t{3};
+    if (size > space_ || options_.mptcp.size() == options_.mptcp.capacity()) return false;
+    space_ -= size;
+    options_.mptcp.push_back(option);
+    return true;
+  }
+
+ private:
+  wire::TcpOptions& options_;
+  size_t space_;
+};
+
+wire::WideOrNarrow sequence(uint64_t value, bool is_wide) {
+  return {.value = is_wide ? value : static_cast<uint32_t>(value), .is_wide = is_wide};
+}
+
+/// One call's worth of context.
+struct Writer {
+  Connection::Impl& connection;
+  MptcpSubflow& subflow;
+  Fitter& fitter;
+
+  wire::WideOrNarrow data_ack(bool is_wide) const {
+    return sequence(connection.negotiation.remote.idsn + connection.data_ack().value(), is_wide);
+  }
+  uint64_t local_dsn(DataOffset offset) const { return connection.negotiation.local.idsn + offset.value(); }
+
+  wire::MpCapable keys() const {
+    wire::MpCapable capable;
+    capable.checksum_required = connection.negotiation.is_checksummed;
+    capable.sender_key = connection.negotiation.local.key;
+    capable.receiver_key = connection.negotiation.remote.key;
+    return capable;
+  }
+
+  void syn(const tcp::SegmentContext& context);
+  void syn_ack();
+  void ack();
+  void data(const tcp::SegmentContext& context);
+  void reset();
+  bool announcement();
+  bool data_fin();
+};
+
+void Writer::syn(const tcp::SegmentContext& context) {
+  Negotiation& negotiation = connection.negotiation;
+  if (!subflow.is_initial) {
+    fitter.put(wire::MpJoinSyn{.backup = subflow.is_backup_for_us,
+                               .address_id = subflow.local_id,
+                               .receiver_token = negotiation.remote.token,
+                               .sender_nonce = subflow.local_nonce});
+    return;
+  }
+  if (negotiation.state != MultipathState::kNegotiating) return;
+  wire::MpCapable capable;
+  capable.checksum_required = connection.config.require_checksum;
+  // A network that drops SYNs with unknown options must not cost the connection (NSDI 2012, 3.1).
+  if (context.attempt >= connection.config.syn_attempts_with_multipath || !fitter.put(capable)) {
+    if (!negotiation.went_plain) connection.counters().add(Counter::kMpCapableSynTxDrop);
+    negotiation.went_plain = true;
+    return;
+  }
+  negotiation.was_offered = true;
+  connection.counters().add(Counter::kMpCapableSynTx);
+}
+
+void Writer::syn_ack() {
+  const Negotiation& negotiation = connection.negotiation;
+  if (subflow.is_initial) {
+    if (negotiation.state != MultipathState::kNegotiating) return;
+    wire::MpCapable capable;
+    capable.checksum_required = negotiation.is_checksummed;
+    capable.sender_key = negotiation.local.key;
+    fitter.put(capable);
+    return;
+  }
+  const auto hmac =
+      join_hmac(negotiation.local.key, negotiation.remote.key, subflow.local_nonce, subflow.remote_nonce);
+  fitter.put(wire::MpJoinSynAck{.backup = subflow.is_backup_for_us,
+                                .address_id = subflow.local_id,
+                                .truncated_hmac = truncate64(hmac),
+                                .sender_nonce = subflow.local_nonce});
+}
+
+void Writer::reset() {
+  if (subflow.is_fastclose) {
+    if (fitter.put(wire::MpFastclose{connection.negotiation.remote.key}))
+      connection.counters().add(Counter::kMpFastcloseTx);
+  } else if (subflow.reset_reason.has_value()) {
+    if (subflow.fail_due.has_value() && fitter.put(wire::MpFail{*subflow.fail_due})) {
+      connection.counters().add(Counter::kMpFailTx);
+      subflow.fail_due.reset();
+    }
+    if (fitter.put(wire::MpTcpRst{.reason = *subflow.reset_reason}))
+      connection.counters().add(Counter::kMpRstTx);
+  }
+}
+
+/// ADD_ADDR, its echo or REMOVE_ADDR. An IPv6 address with port and HMAC leaves no room for a DSS beside
+/// timestamps: then that ACK has none.
+bool Writer::announcement() {
+  auto option =
+      connection.announcements.poll(fitter.space() & ~size_t{3}, connection.now,
+                                    connection.config.add_addr_interval, connection.config.add_addr_attempts);
+  if (!option.has_value()) return false;
+  if (auto* address = std::get_if<wire::AddAddr>(&*option)) {
+    if (!address->is_echo) {
+      address->truncated_hmac =
+          add_addr_hmac(connection.negotiation.local.key, connection.negotiation.remote.key,
+                        address->address_id, address->address, address->port.value_or(0));
+    }
+    connection.counters().add(address->is_echo ? Counter::kEchoAddTx : Counter::kAddAddrTx);
+  } else {
+    connection.counters().add(Counter::kRmAddrTx);
+  }
+  return fitter.put(*option);
+}
+
+/// DATA_FIN by itself: data_length 1, no subflow sequence number (RFC 8684, 3.3.3).
+bool Writer::data_fin() {
+  const uint64_t dsn = local_dsn(connection.sending.buffer.end());
+  wire::Dss dss;
+  dss.data_ack = data_ack(true);
+  dss.data_fin = true;
+  wire::DssMapping& mapping = dss.mapping.emplace();
+  mapping.data_seq = sequence(dsn, true);
+  mapping.data_length = 1;
+  if (connection.negotiation.is_checksummed) mapping.checksum = dss_checksum({}, dsn, 0, 1);
+  return fitter.put(dss);
+}
+
+void Writer::ack() {
+  const Negotiation& negotiation = connection.negotiation;
+  if (negotiation.is_fallback()) {
+    if (subflow.fail_due.has_value() && fitter.put(wire::MpFail{*subflow.fail_due})) {
+      connection.counters().add(Counter::kMpFailTx);
+      subflow.fail_due.reset();
+    }
+    return;
+  }
+  if (!negotiation.is_multipath()) return;
+  if (!subflow.is_joined()) {
+    if (subflow.join == JoinState::kAckSent || subflow.join == JoinState::kSynSent)
+      fitter.put(wire::MpJoinAck{subflow.join_hmac});
+    return;
+  }
+  const bool is_third_ack = negotiation.state == MultipathState::kConfirmed && !negotiation.is_server &&
+                            subflow.snd_end() == StreamOffset(1);
+  if (is_third_ack && !connection.closing.is_fin_due) {
+    fitter.put(keys());
+    return;
+  }
+  if (connection.closing.is_fin_due && data_fin()) {
+    connection.closing.is_fin_due = false;
+    return;
+  }
+  wire::MpPrio priority;
+  priority.backup = subflow.is_backup_for_us;
+  if (subflow.is_priority_due && fitter.put(priority)) {
+    connection.counters().add(Counter::kMpPrioTx);
+    subflow.is_priority_due = false;
+  }
+  if (negotiation.state == MultipathState::kEstablished && connection.announcements.is_due(connection.now)) {
+    announcement();
+    // The next has the next ACK.
+    if (connection.announcements.is_due(connection.now)) connection.ask_for_ack(subflow);
+  }
+  // Out of order: SACK blocks want room too.
+  const bool is_wide = connection.receiving.is_peer_wide && subflow.receive_queue_bytes() == 0;
+  wire::Dss dss;
+  dss.data_ack = data_ack(is_wide);
+  fitter.put(dss);
+}
+
+void Writer::data(const tcp::SegmentContext& context) {
+  if (context.payload_bytes == 0) return ack();  // a FIN by itself
+  Negotiation& negotiation = connection.negotiation;
+  const DataMap* map = subflow.tx.find(context.offset);
+  BRAID_CHECK(map != nullptr);
+  if (negotiation.is_fallback()) {
+    auto& infinite = connection.sending.infinite_map_due;
+    if (infinite.has_value()) {
+      wire::Dss dss;
+      wire::DssMapping& mapping = dss.mapping.emplace();
+      mapping.data_seq = sequence(local_dsn(infinite->first), true);
+      mapping.subflow_seq = static_cast<uint32_t>(infinite->second.value());
+      if (negotiation.is_checksummed) mapping.checksum = 0;
+      if (fitter.put(dss)) connection.counters().add(Counter::kInfiniteMapTx);
+      infinite.reset();
+    }
+    ack();
+    return;
+  }
+  if (!negotiation.is_multipath()) return;
+  const auto length = static_cast<uint16_t>(map->length + (map->has_data_fin ? 1 : 0));
+  // Until the peer is known to have the keys they come with the first data (RFC 8684, 3.1).
+  if (negotiation.state == MultipathState::kConfirmed && !negotiation.is_server && subflow.is_initial &&
+      map->stream_begin == StreamOffset(1) && !map->has_data_fin) {
+    wire::MpCapable capable = keys();
+    capable.data_length = length;
+    capable.checksum = map->checksum;
+    if (fitter.put(capable)) return;
+  }
+  const bool wants_sack = subflow.receive_queue_bytes() > 0;
+  wire::Dss dss;
+  wire::DssMapping& mapping = dss.mapping.emplace();
+  mapping.data_seq = sequence(local_dsn(map->data_begin), true);
+  mapping.subflow_seq = static_cast<uint32_t>(map->stream_begin.value());
+  mapping.data_length = length;
+  mapping.checksum = map->checksum;
+  dss.data_fin = map->has_data_fin;
+  // With SACK blocks to send the pure ACKs between carry the DATA_ACK; here a narrow one must do.
+  dss.data_ack = data_ack(connection.receiving.is_peer_wide && !wants_sack);
+  if (fitter.put(dss)) return;
+  dss.data_ack.reset();
+  fitter.put(dss);
+}
+
+}  // namespace
+
+void Connection::Impl::add_options(MptcpSubflow& subflow, const tcp::SegmentContext& context,
+                                   wire::TcpOptions& options, size_t space) {
+  Fitter fitter(options, space);
+  Writer writer{*this, subflow, fitter};
+  switch (context.kind) {
+    case tcp::SegmentKind::kSyn:
+      return writer.syn(context);
+    case tcp::SegmentKind::kSynAck:
+      return writer.syn_ack();
+    case tcp::SegmentKind::kRst:
+      return writer.reset();
+    case tcp::SegmentKind::kAck:
+      receiving.buffer.on_advertised();
+      return writer.ack();
+    case tcp::SegmentKind::kData:
+      receiving.buffer.on_advertised();
+      return writer.data(context);
+  }
+}
+
+}  // namespace braid::mptcp

@@ -1,0 +1,336 @@
+// What comes in: MPTCP options, mappings and their data, checksums, the peer's DATA_FIN.
+#include <algorithm>
+
+#include "mptcp/connection_impl.h"
+#include "mptcp/dss_checksum.h"
+
+namespace braid::mptcp {
+
+using tcp::SegmentVerdict;
+
+namespace {
+
+/// Payload without a mapping in so many segments in a row means that options are being taken out.
+constexpr uint32_t kMostUnmappedInARow = 16;
+/// Payloads below this part of their chunk are put together: a peer that sends single octets must not make
+/// each hold a packet buffer.
+constexpr size_t kSparseFraction = 4;
+constexpr size_t kMostCompacted = 512;
+constexpr size_t kCompactedChunk = 2048;
+
+}  // namespace
+
+SegmentVerdict Connection::Impl::on_segment(MptcpSubflow& subflow, const wire::TcpSegment& segment,
+                                            uint64_t window) {
+  receiving.last_subflow = subflow.index;
+  const wire::MptcpOptions& options = segment.options.mptcp;
+  if (segment.flags.rst) {
+    if (const auto* fastclose = wire::find<wire::MpFastclose>(options))
+      return on_fastclose(subflow, *fastclose, segment);
+    if (wire::find<wire::MpTcpRst>(options) != nullptr) counters().add(Counter::kMpRstRx);
+    return SegmentVerdict::kAccept;
+  }
+  if (segment.options.malformed > 0)
+    counters().add(Counter::kBraidMalformedOptions, segment.options.malformed);
+  if (segment.flags.syn) return on_syn(subflow, segment, window);
+  if (negotiation.is_fallback()) return SegmentVerdict::kAccept;
+  if (negotiation.state == MultipathState::kNegotiating) return on_third_ack(subflow, segment, window);
+  if (subflow.join != JoinState::kNone) {
+    if (!subflow.is_joined()) {
+      const SegmentVerdict verdict = on_join_segment(subflow, segment);
+      if (verdict != SegmentVerdict::kAccept || !subflow.is_joined()) return verdict;
+    } else if (wire::find<wire::MpJoinAck>(options) != nullptr) {
+      ask_for_ack(subflow);  // our fourth ACK was lost
+    }
+  }
+  if (options.empty()) return on_bare_segment(subflow, segment);
+  for (const wire::MptcpOption& option : options) {
+    const SegmentVerdict verdict = on_option(subflow, option, segment, window);
+    if (verdict != SegmentVerdict::kAccept) return verdict;
+    if (negotiation.is_fallback()) break;
+  }
+  return SegmentVerdict::kAccept;
+}
+
+SegmentVerdict Connection::Impl::on_option(MptcpSubflow& subflow, const wire::MptcpOption& option,
+                                           const wire::TcpSegment& segment, uint64_t window) {
+  if (const auto* dss = std::get_if<wire::Dss>(&option)) return on_dss(subflow, *dss, window);
+  if (const auto* capable = std::get_if<wire::MpCapable>(&option)) {
+    // Keys with the first data: a mapping of the stream's beginning (RFC 8684, 3.1).
+    if (!negotiation.is_server || !subflow.is_initial || !capable->data_length.has_value() ||
+        capable->sender_key != negotiation.remote.key)
+      return SegmentVerdict::kAccept;
+    return on_mapping(subflow,
+                      {.data_seq = {.value = negotiation.remote.idsn + 1, .is_wide = true},
+                       .subflow_seq = 1,
+                       .data_length = *capable->data_length,
+                       .checksum = capable->checksum},
+                      false);
+  }
+  if (const auto* address = std::get_if<wire::AddAddr>(&option))
+    on_add_addr(*address);
+  else if (const auto* removal = std::get_if<wire::RemoveAddr>(&option))
+    on_remove_addr(*removal);
+  else if (const auto* priority = std::get_if<wire::MpPrio>(&option))
+    on_priority(subflow, *priority);
+  else if (const auto* failure = std::get_if<wire::MpFail>(&option))
+    return on_fail_option(subflow, *failure);
+  else if (const auto* fastclose = std::get_if<wire::MpFastclose>(&option))
+    return on_fastclose(subflow, *fastclose, segment);
+  return SegmentVerdict::kAccept;
+}
+
+SegmentVerdict Connection::Impl::on_dss(MptcpSubflow& subflow, const wire::Dss& dss, uint64_t window) {
+  if (dss.data_ack.has_value()) {
+    const uint64_t relative = dss.data_ack->value - negotiation.local.idsn;
+    const uint64_t ack = dss.data_ack->is_wide
+                             ? relative
+                             : unwrap32(static_cast<uint32_t>(relative), sending.buffer.data_una().value());
+    on_data_ack(DataOffset(ack), window);
+  }
+  if (!dss.mapping.has_value()) return SegmentVerdict::kAccept;
+  return on_mapping(subflow, *dss.mapping, dss.data_fin);
+}
+
+SegmentVerdict Connection::Impl::on_mapping(MptcpSubflow& subflow, const wire::DssMapping& mapping,
+                                            bool has_data_fin) {
+  receiving.is_peer_wide = mapping.data_seq.is_wide;
+  const uint64_t relative = mapping.data_seq.value - negotiation.remote.idsn;
+  const DataOffset data(mapping.data_seq.is_wide ? relative
+                                                 : unwrap32(static_cast<uint32_t>(relative),
+                                                            receiving.data.data_rcv_nxt().value()));
+  const StreamOffset stream(unwrap32(mapping.subflow_seq, subflow.rcv_nxt().value()));
+  if (mapping.data_length == 0) return on_infinite_mapping(subflow, data, stream);
+  if (negotiation.is_checksummed && !mapping.checksum.has_value()) {
+    counters().add(Counter::kDssNotMatching);
+    return SegmentVerdict::kAccept;
+  }
+  const uint32_t payload = mapping.data_length - (has_data_fin ? 1u : 0u);
+  if (payload == 0) {
+    const uint64_t dsn = negotiation.remote.idsn + data.value();
+    if (negotiation.is_checksummed &&
+        !is_dss_checksum_right({}, dsn, mapping.subflow_seq, mapping.data_length, *mapping.checksum)) {
+      counters().add(Counter::kDataCsumErr);
+      return SegmentVerdict::kAccept;
+    }
+    on_data_fin(data);
+    return SegmentVerdict::kAccept;
+  }
+  RxMap map{.data_begin = data, .stream_begin = stream, .length = payload, .has_data_fin = has_data_fin};
+  if (negotiation.is_checksummed) map.checksum = mapping.checksum;
+  return add_mapping(subflow, map);
+}
+
+SegmentVerdict Connection::Impl::add_mapping(MptcpSubflow& subflow, const RxMap& map) {
+  switch (subflow.rx.add(map, subflow.rcv_nxt())) {
+    case MapResult::kOk:
+      subflow.has_seen_mapping = true;
+      subflow.unmapped_in_a_row = 0;
+      break;
+    case MapResult::kDuplicate:
+    case MapResult::kOld:
+      break;
+    case MapResult::kConflict:
+      counters().add(Counter::kDssNotMatching);
+      subflow.reset_reason = wire::ResetReason::kMiddleboxInterference;
+      return SegmentVerdict::kReset;
+    case MapResult::kTooMany:
+      return SegmentVerdict::kDrop;
+  }
+  // With a checksum the DATA_FIN counts when the mapping is verified.
+  if (map.has_data_fin && !map.checksum.has_value()) on_data_fin(map.data_begin + map.length);
+  return SegmentVerdict::kAccept;
+}
+
+/// The peer is plain TCP from that octet on (RFC 8684, 3.7).
+SegmentVerdict Connection::Impl::on_infinite_mapping(MptcpSubflow& subflow, DataOffset data,
+                                                     StreamOffset stream) {
+  counters().add(Counter::kInfiniteMapRx);
+  const uint64_t next = data.value() + (subflow.rcv_nxt().value() - stream.value());
+  // A hole in the data before it could never be filled.
+  if (!can_fall_back_in_mid_stream(subflow) || next > receiving.data.data_rcv_nxt().value()) {
+    subflow.reset_reason = wire::ResetReason::kMiddleboxInterference;
+    return SegmentVerdict::kReset;
+  }
+  receiving.linear_data = DataOffset(next);
+  receiving.linear_stream = subflow.rcv_nxt();
+  fall_back_in_mid_stream(subflow, FallbackReason::kPeerInfiniteMapping);
+  return SegmentVerdict::kAccept;
+}
+
+void Connection::Impl::on_data(MptcpSubflow& subflow, StreamOffset offset, Slice payload) {
+  subflow.data_received_bytes += payload.size();
+  if (negotiation.is_fallback()) {
+    if (offset >= receiving.linear_stream)
+      deliver(subflow, receiving.linear_data + (offset - receiving.linear_stream), std::move(payload));
+    return on_delivered();
+  }
+  const StreamOffset end = offset + payload.size();
+  while (!payload.empty() && !negotiation.is_fallback()) {
+    const RxMap* map = subflow.rx.find(offset);
+    size_t part = payload.size();
+    if (map != nullptr) {
+      part = std::min<size_t>(part, map->stream_begin + map->length - offset);
+      on_mapped_data(subflow, *map, offset,
+                     part == payload.size() ? std::move(payload) : payload.sub(0, part));
+    } else {
+      const RxMap* next = subflow.rx.next_after(offset);
+      if (next != nullptr) part = std::min<size_t>(part, next->stream_begin - offset);
+      on_unmapped_data(subflow, offset, payload.sub(0, part));
+    }
+    if (part >= payload.size()) break;
+    payload.remove_prefix(part);
+    offset += part;
+    // A checksum that failed, or the first data without mapping, may have made the rest plain TCP.
+    if (negotiation.is_fallback() && !payload.empty())
+      deliver(subflow, receiving.linear_data + (offset - receiving.linear_stream), std::move(payload));
+  }
+  subflow.rx.acknowledge(end);
+  on_delivered();
+}
+
+void Connection::Impl::on_mapped_data(MptcpSubflow& subflow, const RxMap& map, StreamOffset offset,
+                                      Slice payload) {
+  if (map.checksum.has_value()) return hold(subflow, map, offset, std::move(payload));
+  deliver(subflow, map.data_begin + (offset - map.stream_begin), std::move(payload));
+}
+
+/// ACKed by the subflow, never by DATA_ACK: the peer repeats them at data level.
+void Connection::Impl::on_unmapped_data(MptcpSubflow& subflow, StreamOffset offset, Slice payload) {
+  const bool is_first = offset == StreamOffset(1) && !subflow.has_seen_mapping;
+  if (is_first && subflow.is_initial && is_only_subflow(subflow)) {
+    // Options vanished after the handshake, before any of them was relied on (RFC 8684, 3.7).
+    counters().add(Counter::kMpCapableDataFallback);
+    path_manager.reset();
+    fall_back(FallbackReason::kDataWithoutMapping);
+    return deliver(subflow, DataOffset(1), std::move(payload));
+  }
+  counters().add(Counter::kBraidUnmappedBytes, payload.size());
+  if (++subflow.unmapped_in_a_row > kMostUnmappedInARow && !subflow.reset_reason.has_value()) {
+    subflow.reset_reason = wire::ResetReason::kMiddleboxInterference;
+    is_settling_due = true;
+  }
+}
+
+/// A mapping with a checksum is delivered as a whole or not at all (RFC 8684, 3.3.1).
+void Connection::Impl::hold(MptcpSubflow& subflow, const RxMap& map, StreamOffset offset, Slice payload) {
+  HeldMap& held = subflow.held;
+  if (held.received_bytes == 0) held.stream_begin = map.stream_begin;
+  // Its beginning came before the mapping did, and is lost: this cannot be verified any more.
+  if (held.stream_begin != map.stream_begin || offset != held.stream_begin + held.received_bytes) {
+    counters().add(Counter::kBraidUnmappedBytes, payload.size());
+    if (offset + payload.size() == map.stream_begin + map.length) held.clear();
+    return;
+  }
+  held.sum.add(payload.bytes());
+  held.received_bytes += static_cast<uint32_t>(payload.size());
+  held.slices.push_back(std::move(payload));
+  if (held.received_bytes < map.length) return;
+
+  const auto length = static_cast<uint16_t>(map.length + (map.has_data_fin ? 1 : 0));
+  if (!is_dss_checksum_right(held.sum, negotiation.remote.idsn + map.data_begin.value(),
+                             static_cast<uint32_t>(map.stream_begin.value()), length, *map.checksum))
+    return on_bad_checksum(subflow, map);
+  DataOffset position = map.data_begin;
+  while (!held.slices.empty()) {
+    Slice slice = held.slices.pop_front();
+    const size_t size = slice.size();
+    deliver(subflow, position, std::move(slice));
+    position += size;
+  }
+  held.clear();
+  if (map.has_data_fin) on_data_fin(map.data_begin + map.length);
+}
+
+void Connection::Impl::on_bad_checksum(MptcpSubflow& subflow, const RxMap& map) {
+  counters().add(Counter::kDataCsumErr);
+  subflow.fail_due = negotiation.remote.idsn + map.data_begin.value();
+  const bool leaves_no_hole = map.data_begin <= receiving.data.data_rcv_nxt();
+  if (!is_only_subflow(subflow) || !can_fall_back_in_mid_stream(subflow) || !leaves_no_hole) {
+    // The others carry on; what this one brought is repeated there (RFC 8684, 3.7).
+    counters().add(Counter::kDssCorruptionReset);
+    subflow.held.clear();
+    subflow.reset_reason = wire::ResetReason::kMiddleboxInterference;
+    is_settling_due = true;
+    return;
+  }
+  // The middlebox's octets are the stream from here on.
+  counters().add(Counter::kDssCorruptionFallback);
+  receiving.linear_data = map.data_begin;
+  receiving.linear_stream = map.stream_begin;
+  Ring<Slice> slices = std::move(subflow.held.slices);
+  subflow.held.slices = {};
+  fall_back_in_mid_stream(subflow, FallbackReason::kChecksumFailed);
+  DataOffset position = receiving.linear_data;
+  while (!slices.empty()) {
+    Slice slice = slices.pop_front();
+    const size_t size = slice.size();
+    deliver(subflow, position, std::move(slice));
+    position += size;
+  }
+  ask_for_ack(subflow);
+}
+
+void Connection::Impl::deliver(MptcpSubflow& subflow, DataOffset begin, Slice payload) {
+  const size_t size = payload.size();
+  DataOffset limit = receiving.buffer.edge() + receive_limit_slack();
+  // Nothing follows a DATA_FIN.
+  if (receiving.fin.has_value()) limit = std::min(limit, *receiving.fin);
+  if (begin + size > limit) counters().add(Counter::kNoDssInWindow);
+  const uint64_t fresh =
+      receiving.data.insert(begin, compact(std::move(payload)), limit, subflow.index % Reassembly::kMaxHints);
+  if (fresh == 0) counters().add(Counter::kDuplicateData);
+  if (fresh > 0 && closing.is_app_closed) is_settling_due = closing.is_refusing_due = true;
+}
+
+Slice Connection::Impl::compact(Slice payload) {
+  const size_t size = payload.size();
+  if (size > kMostCompacted || size * kSparseFraction > payload.chunk()->capacity()) return payload;
+  Slice& small = receiving.small;
+  const auto room = [&] {
+    return small.chunk() ? small.chunk()->data() + small.chunk()->capacity() - (small.data() + small.size())
+                         : 0;
+  };
+  if (static_cast<size_t>(room()) < size) small = Slice(env.chunks().allocate(kCompactedChunk), 0, 0);
+  const size_t at = small.size();
+  std::copy_n(payload.data(), size, const_cast<std::byte*>(small.data()) + at);
+  small.extend(size);
+  return small.sub(at, size);
+}
+
+/// After payload was put in its place.
+void Connection::Impl::on_delivered() {
+  if (receiving.fin.has_value()) consume_fin();
+  if (receiving.data.readable_bytes() > 0) raise_readable();
+}
+
+void Connection::Impl::on_data_fin(DataOffset offset) {
+  if (receiving.fin.has_value()) {
+    if (*receiving.fin != offset) counters().add(Counter::kBraidBadDataFin);
+    // It is repeated because our DATA_ACK was lost.
+    else if (receiving.is_fin_consumed)
+      ask_all_for_acks();
+    return;
+  }
+  if (offset < receiving.data.data_rcv_nxt()) {
+    counters().add(Counter::kBraidBadDataFin);
+    return;
+  }
+  receiving.fin = offset;
+  consume_fin();
+}
+
+void Connection::Impl::consume_fin() {
+  if (receiving.is_fin_consumed || receiving.data.data_rcv_nxt() != *receiving.fin) return;
+  receiving.is_fin_consumed = true;
+  if (!negotiation.is_fallback()) ask_all_for_acks();
+  raise(ConnectionEvent::kPeerClosed);
+  raise_readable();
+  is_settling_due = true;
+}
+
+DataOffset Connection::Impl::data_ack() const {
+  return receiving.data.data_rcv_nxt() + (receiving.is_fin_consumed ? 1 : 0);
+}
+
+}  // namespace braid::mptcp

@@ -1,0 +1,331 @@
+// Grants to subflows, DATA_ACK, reinjection: the sender's side of the data sequence space.
+#include <algorithm>
+
+#include "mptcp/connection_impl.h"
+#include "mptcp/dss_checksum.h"
+
+namespace braid::mptcp {
+
+namespace {
+
+constexpr uint32_t kMostMapBytes = 65'534;  // the 16 bits of data_length, one octet kept for a DATA_FIN
+constexpr size_t kMapsSearchedForHead = 8;
+constexpr uint64_t kMostRepeatedAtOnce = 64u << 10;
+constexpr uint32_t kMostStagnations = 8;
+constexpr Duration kCorkDelay = 200ms;
+constexpr Duration kLongestProbeInterval = 60s;
+
+}  // namespace
+
+uint32_t Connection::Impl::poll_data(MptcpSubflow& subflow, uint32_t max_bytes) {
+  if (!subflow.is_usable() || negotiation.state == MultipathState::kNegotiating) return 0;
+  uint64_t limit = std::min({max_bytes, config.subflow.max_super_segment, kMostMapBytes});
+  if (limit == 0) return 0;
+
+  if (!sending.reinjections.empty() && may_take_reinjections(subflow)) {
+    if (const auto range = sending.reinjections.take(subflow.index, sending.buffer.data_una(), limit)) {
+      push_map(subflow, *range, true);
+      return static_cast<uint32_t>(range->size());
+    }
+  }
+  if (const uint64_t fresh = grant_fresh(subflow, limit); fresh > 0) {
+    push_map(subflow, {sending.next, sending.next + fresh}, false);
+    return static_cast<uint32_t>(fresh);
+  }
+  if (const auto head = rescue_head(subflow, limit)) {
+    push_map(subflow, *head, true);
+    return static_cast<uint32_t>(head->size());
+  }
+  return 0;
+}
+
+bool Connection::Impl::has_pending_data(const MptcpSubflow& subflow) const {
+  if (!subflow.is_usable()) return false;
+  return sending.next < sending.buffer.end() || sending.reinjections.bytes_for(subflow.index) > 0;
+}
+
+/// New data: what the peer's window, the scheduler and Nagle allow.
+uint64_t Connection::Impl::grant_fresh(MptcpSubflow& subflow, uint64_t max_bytes) {
+  const uint64_t buffered = sending.buffer.end() - sending.next;
+  if (buffered == 0) return 0;
+  const uint64_t window = sending.window_edge > sending.next ? sending.window_edge - sending.next : 0;
+  const uint64_t waiting = std::min(buffered, window);
+  if (waiting == 0) {
+    // Nothing in flight, so no ACK will tell of the window: ask (RFC 9293, 3.8.6.1).
+    if (is_everything_acked() && timer(ConnectionTimer::kPersist) == kNever)
+      timer(ConnectionTimer::kPersist) = now + data_rto();
+    return 0;
+  }
+  uint64_t granted = std::min(waiting, max_bytes);
+  if (subflows.size() > 1) {
+    update_views();
+    const auto asking = std::find_if(views.begin(), views.end(),
+                                     [&](const SubflowView& view) { return view.index == subflow.index; });
+    if (subflow.is_stalled() &&
+        std::any_of(views.begin(), views.end(), [](const auto& v) { return v.is_usable && !v.is_stalled; }))
+      return 0;
+    granted = scheduler->grant({.subflows = views,
+                                .asking = &*asking,
+                                .waiting_bytes = waiting,
+                                .reinject_bytes = sending.reinjections.bytes_for(subflow.index),
+                                .is_send_buffer_full = send_room() == 0,
+                                .now = now});
+    granted = std::min({granted, waiting, max_bytes});
+  }
+  // A subflow that is full asks for whole segments of its own accord.
+  return granted == max_bytes ? granted : without_partial_segment(subflow, granted, buffered);
+}
+
+/// Cuts a grant down to whole segments where the rest had better wait: sender's silly window avoidance, Nagle
+/// (RFC 9293, 3.7.4) in Minshall's form (only one partial segment outstanding), and the cork.
+uint64_t Connection::Impl::without_partial_segment(MptcpSubflow& subflow, uint64_t bytes, uint64_t buffered) {
+  const uint64_t mss_bytes = subflow.mss();
+  const uint64_t partial = bytes % mss_bytes;
+  if (bytes == 0 || partial == 0) return bytes;
+  const uint64_t whole = bytes - partial;
+  if (bytes < buffered) {
+    // More follows: a window or a room that is no multiple of the segment will grow.
+    return whole > 0 || !is_everything_acked() || subflow.snd_una() != subflow.snd_end() ? whole : bytes;
+  }
+  if (closing.is_send_shut || sending.is_push_due) {
+    sending.is_push_due = false;
+    return bytes;
+  }
+  if (sending.is_corked) {
+    if (timer(ConnectionTimer::kCork) == kNever) timer(ConnectionTimer::kCork) = now + kCorkDelay;
+    return whole;
+  }
+  if (sending.no_delay || sending.partial_end <= sending.buffer.data_una()) {
+    sending.partial_end = sending.next + bytes;
+    return bytes;
+  }
+  return whole;
+}
+
+bool Connection::Impl::may_take_reinjections(const MptcpSubflow& subflow) const {
+  if (subflow.is_stalled()) return subflows.size() == 1;
+  if (!subflow.is_backup()) return true;
+  return std::none_of(subflows.begin(), subflows.end(), [](const auto& other) {
+    return other->is_usable() && !other->is_backup() && !other->is_stalled();
+  });
+}
+
+/// Opportunistic retransmission and penalisation (NSDI 2012, 4.2, M1 and M2): this subflow has room, but the
+/// window is blocked by data on another. Those go again on this one, and the other slows down.
+std::optional<DataRange> Connection::Impl::rescue_head(MptcpSubflow& subflow, uint64_t max_bytes) {
+  if (!config.opportunistic_retransmission || subflows.size() < 2 || subflow.is_stalled())
+    return std::nullopt;
+  const bool is_window_blocked = sending.next < sending.buffer.end() && sending.window_edge <= sending.next;
+  const DataOffset head = sending.buffer.data_una();
+  if (!is_window_blocked || head < sending.rescued_to || !may_take_reinjections(subflow)) return std::nullopt;
+  MptcpSubflow* holder = holder_of(head, subflow);
+  if (holder == nullptr || holder->recovery().rtt().srtt() <= subflow.recovery().rtt().srtt())
+    return std::nullopt;
+  if (config.penalise && now - holder->penalised_at >= holder->recovery().rtt().srtt()) {
+    tcp::LossRecovery& recovery = holder->recovery();
+    recovery.congestion_control().on_congestion(
+        {.now = now, .in_flight_bytes = recovery.in_flight_bytes(), .srtt = recovery.rtt().srtt()});
+    holder->penalised_at = now;
+  }
+  DataOffset end = sending.next;
+  for (size_t i = 0; i < std::min(holder->tx.size(), kMapsSearchedForHead); ++i) {
+    const DataMap& map = holder->tx[i];
+    if (map.data_begin <= head && head < map.data_end()) end = map.data_end();
+  }
+  end = std::min(end, head + max_bytes);
+  sending.rescued_to = end;
+  return DataRange{head, end};
+}
+
+/// The subflow, not the asking one, that has not delivered the octet yet. It is the oldest that waits, so it
+/// is among the first of its maps.
+MptcpSubflow* Connection::Impl::holder_of(DataOffset offset, const MptcpSubflow& asking) {
+  for (const auto& subflow : subflows) {
+    if (subflow.get() == &asking || subflow->is_closed) continue;
+    for (size_t i = 0; i < std::min(subflow->tx.size(), kMapsSearchedForHead); ++i) {
+      const DataMap& map = subflow->tx[i];
+      if (map.data_begin <= offset && offset < map.data_end()) return subflow.get();
+    }
+  }
+  return nullptr;
+}
+
+void Connection::Impl::push_map(MptcpSubflow& subflow, DataRange range, bool is_reinjection) {
+  DataMap map{.data_begin = range.begin,
+              .stream_begin = subflow.snd_end(),
+              .length = static_cast<uint32_t>(range.size()),
+              .is_reinjection = is_reinjection};
+  if (closing.is_send_shut && range.end == sending.buffer.end() && negotiation.is_multipath()) {
+    // Not on the map that the keys go with: its option has no place for it.
+    map.has_data_fin = negotiation.state == MultipathState::kEstablished;
+  }
+  if (negotiation.is_multipath() && negotiation.is_checksummed) map.checksum = checksum_of(map);
+  subflow.tx.push(map);
+  sending.buffer.retain(range.begin, range.end);
+  subflow.data_sent_bytes += range.size();
+  if (is_reinjection) {
+    subflow.reinjected_bytes += range.size();
+    counters().add(Counter::kRetrans);
+    counters().add(Counter::kBraidReinjectedBytes, range.size());
+  } else {
+    sending.next = range.end;
+    if (negotiation.is_multipath() && timer(ConnectionTimer::kDataRetransmit) == kNever) {
+      sending.progress_at = now;
+      timer(ConnectionTimer::kDataRetransmit) = now + data_rto();
+    }
+  }
+  if (map.has_data_fin && !closing.is_fin_sent) {
+    closing.is_fin_sent = true;
+    timer(ConnectionTimer::kDataFin) = now + data_rto();
+  }
+}
+
+uint16_t Connection::Impl::checksum_of(const DataMap& map) {
+  wire::InternetChecksum sum;
+  tcp::SegmentPayload payload;
+  for (uint32_t done = 0; done < map.length; done += payload.bytes) {
+    payload.slices.clear();
+    payload.bytes = 0;
+    BRAID_CHECK(sending.buffer.fetch(map.data_begin + done, map.length - done, payload));
+    for (const Slice& slice : payload.slices) sum.add(slice.bytes());
+  }
+  return dss_checksum(sum, negotiation.local.idsn + map.data_begin.value(),
+                      static_cast<uint32_t>(map.stream_begin.value()),
+                      static_cast<uint16_t>(map.length + (map.has_data_fin ? 1 : 0)));
+}
+
+void Connection::Impl::fetch_payload(MptcpSubflow& subflow, StreamOffset offset, uint32_t max_bytes,
+                                     tcp::SegmentPayload& payload) {
+  const DataMap* map = subflow.tx.find(offset);
+  BRAID_CHECK(map != nullptr);
+  const uint64_t into = offset - map->stream_begin;
+  const auto bytes = static_cast<uint32_t>(std::min<uint64_t>(max_bytes, map->length - into));
+  BRAID_CHECK(sending.buffer.fetch(map->data_begin + into, bytes, payload));
+  payload.should_push = map->data_begin + into + payload.bytes == sending.buffer.end();
+}
+
+/// A DATA_ACK, unwrapped; `window` is relative to it (RFC 8684, 3.3.5).
+void Connection::Impl::on_data_ack(DataOffset ack, uint64_t window) {
+  const DataOffset una = sending.buffer.data_una();
+  const DataOffset highest = sending.next + (closing.is_fin_sent ? 1 : 0);
+  if (ack > highest) {
+    counters().add(Counter::kBraidBadDataAck);
+    return;
+  }
+  if (negotiation.state == MultipathState::kConfirmed) establish();
+  if (const DataOffset edge = ack + window; edge > sending.window_edge) {
+    sending.window_edge = edge;
+    sending.probes = 0;
+    timer(ConnectionTimer::kPersist) = kNever;
+    is_another_round_due = true;
+  }
+  if (ack <= una) return;
+  sending.buffer.acknowledge(std::min(ack, sending.next));
+  on_data_progress();
+  if (closing.is_fin_sent && !closing.is_fin_acked && ack == sending.buffer.end() + 1) on_data_fin_acked();
+}
+
+void Connection::Impl::on_data_progress() {
+  sending.progress_at = now;
+  sending.stagnations = 0;
+  if (is_everything_acked()) timer(ConnectionTimer::kDataRetransmit) = kNever;
+  tune_send_buffer();
+  if (sending.was_refused && 3 * send_room() >= sending.limit_bytes) {
+    sending.was_refused = false;
+    raise(ConnectionEvent::kWritable);
+  }
+}
+
+void Connection::Impl::on_acked(MptcpSubflow& subflow, StreamOffset snd_una) {
+  if (negotiation.is_fallback()) {
+    const DataMap* map = subflow.tx.find(snd_una);
+    const DataOffset una = map != nullptr ? map->data_begin + (snd_una - map->stream_begin) : sending.next;
+    if (una > sending.buffer.data_una()) {
+      sending.buffer.acknowledge(una);
+      on_data_progress();
+    }
+  }
+  subflow.tx.acknowledge(snd_una,
+                         [&](const DataMap& map) { sending.buffer.release(map.data_begin, map.data_end()); });
+}
+
+/// Everything the subflow holds and has not offered before may go on another.
+void Connection::Impl::offer_to_others(MptcpSubflow& subflow) {
+  if (!negotiation.is_multipath()) return;
+  const DataOffset una = sending.buffer.data_una();
+  for (size_t i = 0; i < subflow.tx.size(); ++i) {
+    const DataMap& map = subflow.tx[i];
+    if (map.stream_begin < subflow.reinjected_to || map.data_end() <= una) continue;
+    sending.reinjections.push({std::max(map.data_begin, una), map.data_end()}, subflow.index);
+  }
+  subflow.reinjected_to = subflow.snd_end();
+  is_another_round_due = true;
+}
+
+/// The subflows acknowledged, DATA_ACK does not follow: a proxy acknowledged what it then lost, or a DSS was
+/// lost on the way. Only DATA_ACK frees data, and only repeating them brings it.
+void Connection::Impl::on_data_retransmit_timer() {
+  if (is_everything_acked() || !negotiation.is_multipath()) return;
+  const Duration patience = data_rto() * (int64_t{1} << std::min(sending.stagnations, 8u));
+  timer(ConnectionTimer::kDataRetransmit) = now + patience;
+  if (now - sending.progress_at < patience) {
+    timer(ConnectionTimer::kDataRetransmit) = sending.progress_at + patience;
+    return;
+  }
+  const DataOffset head = sending.buffer.data_una();
+  DataOffset end = std::min(sending.next, head + kMostRepeatedAtOnce);
+  for (const auto& subflow : subflows) {
+    if (subflow->is_closed) continue;
+    for (size_t i = 0; i < subflow->tx.size(); ++i) {
+      const DataMap& map = subflow->tx[i];
+      if (map.data_end() <= head || map.data_begin >= end) continue;
+      if (map.data_begin <= head) return;  // in that subflow's hands still
+      end = map.data_begin;
+    }
+  }
+  if (usable_count() == 0) return;
+  if (++sending.stagnations > kMostStagnations && usable_count() == 1) {
+    // The one path we have carries TCP but not MPTCP.
+    if (MptcpSubflow* only = best_subflow(true))
+      reset_subflow(*only, wire::ResetReason::kMiddleboxInterference);
+    return;
+  }
+  sending.reinjections.push({head, end}, ReinjectionQueue::kNobody);
+  is_another_round_due = true;
+}
+
+void Connection::Impl::on_persist_timer() {
+  const bool is_blocked = sending.next < sending.buffer.end() && sending.window_edge <= sending.next;
+  if (!is_blocked || closing.is_over) return;
+  // A subflow whose own window is shut probes it by itself.
+  if (MptcpSubflow* subflow = best_subflow(true); subflow != nullptr && subflow->send_window_bytes() > 0) {
+    subflow->send_probe();
+    is_another_round_due = true;
+  }
+  const Duration interval = data_rto() * (int64_t{1} << std::min(sending.probes++, 12u));
+  timer(ConnectionTimer::kPersist) = now + std::min<Duration>(interval, kLongestProbeInterval);
+}
+
+/// 2 * sum(bandwidth) * largest RTT (NSDI 2012, 4.2), once per round trip.
+void Connection::Impl::tune_send_buffer() {
+  if (sending.is_limit_fixed || !config.autotune || sending.limit_bytes >= config.send_buffer_bytes) return;
+  const Duration rtt = largest_srtt();
+  if (now - sending.tuned_at < rtt) return;
+  sending.tuned_at = now;
+  double wanted = 0;
+  for (const auto& subflow : subflows) {
+    const Duration srtt = subflow->recovery().rtt().srtt();
+    if (!subflow->is_usable() || srtt <= Duration(0)) continue;
+    wanted += 2.0 * static_cast<double>(subflow->recovery().cwnd_bytes()) * static_cast<double>(rtt.count()) /
+              static_cast<double>(srtt.count());
+  }
+  const auto ceiling = static_cast<double>(config.send_buffer_bytes);
+  sending.limit_bytes = std::max(sending.limit_bytes, static_cast<uint64_t>(std::min(wanted, ceiling)));
+}
+
+uint64_t Connection::Impl::send_room() const {
+  const uint64_t used = sending.buffer.occupancy_bytes();
+  return used >= sending.limit_bytes ? 0 : sending.limit_bytes - used;
+}
+
+}  // namespace braid::mptcp
