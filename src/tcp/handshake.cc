@@ -47,6 +47,7 @@ void Subflow::Impl::accept(const wire::TcpSegment& syn, Time now) {
 
 void Subflow::Impl::learn_from_syn(const wire::TcpSegment& syn, Time now) {
   receiver.start(syn.seq);
+  if (handshake.is_active) receiver.on_window_advertised(last_window_field);  // in our SYN
   last_ack_sent = receiver.rcv_nxt();
   const wire::TcpOptions& options = syn.options;
   const uint16_t default_mss = tuple.local.address.is_v4() ? kDefaultMssV4 : kDefaultMssV6;

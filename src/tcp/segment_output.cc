@@ -234,11 +234,10 @@ void Subflow::Impl::finish_segment(SegmentSink& sink, wire::OutgoingSegment& out
   const uint8_t scale = out.flags.syn ? 0 : own_window_scale();
   const uint64_t wanted = upper.receive_window(self);
   const uint64_t units = std::min<uint64_t>((wanted >> scale) + ((wanted & ((1u << scale) - 1)) != 0), 65535);
-  out.window = static_cast<uint16_t>(units);
+  out.window = last_window_field = static_cast<uint16_t>(units);
   if (out.flags.ack) {
     out.ack = receiver.wire_rcv_nxt();
     last_ack_sent = receiver.rcv_nxt();
-    last_window_field = out.window;
     receiver.on_window_advertised(units << scale);
     acks.on_ack_sent();
   }
