@@ -1,0 +1,59 @@
+// `braid daemon`: one Braid for all programs of the machine.
+#include "service/daemon.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/daemon_options.h"
+#include "cli/subcommands.h"
+#include "service/control.h"
+
+namespace braid::cli {
+
+namespace {
+constexpr const char* kFooter = R"(
+It stays in the foreground and logs to standard error; SIGTERM or SIGINT ends it, and then everything that
+it changed on the machine (device, policy rules, kernel parameters) is as it was. Needs root.
+
+Examples:
+  braid daemon                                    programs under `braid run` find it by themselves
+  braid daemon --config braid.toml --log debug
+  braid daemon --socket /run/user/0/test.sock     then BRAID_SOCKET=/run/user/0/test.sock braid run ...)";
+
+struct Options {
+  explicit Options(CLI::App& command) : config(command) {}
+  ConfigOptions config;
+  std::string socket_path;
+  bool foreground = true;
+};
+
+int run(const Options& options) {
+  const auto config = options.config.resolve();
+  if (!config) {
+    fmt::print(stderr, "braid daemon: {}\n", config.error());
+    return kExitUsage;
+  }
+  service::DaemonOptions daemon;
+  daemon.config = *config;
+  daemon.socket_path = !options.socket_path.empty()   ? options.socket_path
+                       : !config->socket_path.empty() ? config->socket_path
+                                                      : service::control_socket_path();
+  return service::run_daemon(daemon);
+}
+}  // namespace
+
+void add_daemon(CLI::App& app, int& exit_status) {
+  CLI::App* command = app.add_subcommand("daemon", "Run one Braid for many programs");
+  command->footer(kFooter);
+  auto options = std::make_shared<Options>(*command);
+  command
+      ->add_option(
+          "--socket", options->socket_path,
+          fmt::format("Control socket [${}, else {}]", service::kSocketVariable, service::kDefaultSocketPath))
+      ->type_name("PATH");
+  command->add_flag("--foreground", options->foreground, "The default: for service files that say so");
+  command->callback([options, &exit_status] { exit_status = run(*options); });
+}
+
+}  // namespace braid::cli

@@ -1,0 +1,119 @@
+#include "cli/daemon_options.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "mptcp/coupled/coupled.h"
+#include "mptcp/scheduler/scheduler.h"
+#include "tcp/congestion_control.h"
+
+namespace braid::cli {
+
+namespace {
+std::vector<std::string> congestion_controls() {
+  std::vector<std::string> names = tcp::congestion_control_names();
+  for (std::string& name : mptcp::coupled_names()) names.push_back(std::move(name));
+  return names;
+}
+
+CLI::Validator address_validator() {
+  return CLI::Validator(
+      [](std::string& text) {
+        return parse_address(text) ? std::string() : text + " is not an address like 192.0.2.1/24";
+      },
+      "ADDRESS/BITS");
+}
+
+std::vector<host::AddressConfig> parse_all(const std::vector<std::string>& texts) {
+  std::vector<host::AddressConfig> result;
+  for (const std::string& text : texts) result.push_back(parse_address(text).value());
+  return result;
+}
+}  // namespace
+
+std::optional<host::AddressConfig> parse_address(const std::string& text) {
+  const size_t slash = text.find('/');
+  const auto address = wire::IpAddress::parse(text.substr(0, slash));
+  if (!address) return {};
+  host::AddressConfig config;
+  config.address = *address;
+  config.prefix_bits = address->is_v4() ? 32 : 128;
+  if (slash == std::string::npos) return config;
+  const int most = config.prefix_bits;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data() + slash + 1, end, config.prefix_bits);
+  if (error != std::errc() || rest != end || config.prefix_bits < 0 || config.prefix_bits > most) return {};
+  return config;
+}
+
+ConfigOptions::ConfigOptions(CLI::App& command) : command_(command) {
+  const auto keep = [this](CLI::Option* option) { options_.push_back(option); };
+  keep(command.add_option("--config", config_path_, fmt::format("Configuration file [{}]", kDefaultPath))
+           ->type_name("FILE"));
+  keep(command.add_option("--pcap", capture_path_, "Write all packets to this file, for Wireshark")
+           ->type_name("FILE"));
+  keep(command.add_option("--scheduler", scheduler_, "How data are spread over the paths")
+           ->check(CLI::IsMember(mptcp::scheduler_names())));
+  keep(command.add_option("--congestion-control", congestion_control_, "How fast each path may be")
+           ->check(CLI::IsMember(congestion_controls())));
+  keep(command.add_flag("--no-multipath", no_multipath_, "Plain TCP"));
+  keep(command.add_flag("--checksum", checksum_, "Ask for data checksums (RFC 8684, 3.3.1)"));
+  keep(command.add_option("--log", log_level_, "How much to tell")
+           ->check(CLI::IsMember(
+               std::vector<std::string>{"trace", "debug", "info", "warn", "error", "critical", "off"})));
+  keep(command
+           .add_option("--interface", interfaces_, "Use this uplink only (again for more) [all that are up]")
+           ->type_name("NAME")
+           ->expected(1)
+           ->take_all());
+  keep(command
+           .add_option(
+               "--address", addresses_,
+               "An address of Braid's own instead of the uplinks' (again for more): a plain TUN device, "
+               "for labs")
+           ->check(address_validator())
+           ->expected(1)
+           ->take_all());
+  keep(command
+           .add_option("--kernel-address", kernel_addresses_,
+                       "With --address: one for the kernel's side of it")
+           ->check(address_validator())
+           ->expected(1)
+           ->take_all());
+  keep(command.add_option("--device", device_, "Name of the TUN device [braid%d]")->type_name("NAME"));
+}
+
+bool ConfigOptions::is_any_given() const {
+  return std::any_of(options_.begin(), options_.end(), [](const CLI::Option* o) { return o->count() > 0; });
+}
+
+tl::expected<service::Config, std::string> ConfigOptions::resolve() const {
+  service::Config config;
+  std::string path = config_path_;
+  if (path.empty() && access(kDefaultPath, F_OK) == 0) path = kDefaultPath;
+  if (!path.empty()) {
+    auto read = service::read_config(path);
+    if (!read) return read;
+    config = std::move(*read);
+  }
+  if (!capture_path_.empty()) config.capture_path = capture_path_;
+  if (!scheduler_.empty()) config.host.connection.scheduler = scheduler_;
+  if (!congestion_control_.empty()) config.host.connection.congestion_control = congestion_control_;
+  if (no_multipath_) config.host.connection.is_multipath = false;
+  if (checksum_) config.host.connection.require_checksum = true;
+  if (!log_level_.empty()) config.log_level = log_level_;
+  if (!interfaces_.empty()) config.network.interfaces = interfaces_;
+  if (!addresses_.empty()) config.network.addresses = parse_all(addresses_);
+  if (!kernel_addresses_.empty()) config.network.kernel_addresses = parse_all(kernel_addresses_);
+  if (!device_.empty()) config.network.device = device_;
+  if (!config.network.kernel_addresses.empty() && config.network.addresses.empty()) {
+    return tl::unexpected(
+        std::string("--kernel-address goes with --address: Braid's own side needs one, too"));
+  }
+  return config;
+}
+
+}  // namespace braid::cli
