@@ -122,6 +122,7 @@ void Host::Impl::unbind_subflow(tcp::Subflow& subflow) {
   ConnectionRecord& record = creating != nullptr ? *creating : record_of(*entry->connection);
   --record.bound_subflows;
   collect_totals(subflow, base_counters);
+  count_end(subflow);
   demux.erase(subflow.tuple());
 }
 
@@ -164,9 +165,36 @@ void Host::Impl::collect_totals(const tcp::Subflow& subflow, mptcp::Counters& in
   into.add(Counter::kTcpPawsEstab, totals.paws_dropped);
 }
 
+// RFC 4022: a failed attempt never got past the handshake; an established one may end by reset.
+void Host::Impl::count_end(const tcp::Subflow& subflow) {
+  const bool was_established = subflow.snd_una() > StreamOffset(0);
+  switch (subflow.close_reason()) {
+    case tcp::CloseReason::kNone:
+    case tcp::CloseReason::kFinished:
+      return;
+    case tcp::CloseReason::kAborted:
+    case tcp::CloseReason::kPeerReset:
+      base_counters.add(was_established ? Counter::kTcpEstabResets : Counter::kTcpAttemptFails);
+      return;
+    case tcp::CloseReason::kRefused:
+    case tcp::CloseReason::kTimedOut:
+    case tcp::CloseReason::kUnreachable:
+      if (!was_established) base_counters.add(Counter::kTcpAttemptFails);
+      return;
+  }
+}
+
 const mptcp::Counters& Host::Impl::all_counters() const {
   shown_counters = base_counters;
-  demux.for_each([&](const DemuxTable::Entry& entry) { collect_totals(*entry.subflow, shown_counters); });
+  // A gauge: ESTABLISHED and CLOSE-WAIT (RFC 4022, tcpCurrEstab).
+  shown_counters.subtract(Counter::kTcpCurrEstab, shown_counters[Counter::kTcpCurrEstab]);
+  demux.for_each([&](const DemuxTable::Entry& entry) {
+    collect_totals(*entry.subflow, shown_counters);
+    const tcp::State state = entry.subflow->state();
+    if (state == tcp::State::kEstablished || state == tcp::State::kCloseWait) {
+      shown_counters.add(Counter::kTcpCurrEstab);
+    }
+  });
   return shown_counters;
 }
 

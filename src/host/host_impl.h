@@ -80,6 +80,7 @@ struct Host::Impl final : mptcp::Environment {
   void move_to_accept_queue(ConnectionRecord& record);
   std::optional<Event> poll_event();
   void collect_totals(const tcp::Subflow& subflow, mptcp::Counters& into) const;
+  void count_end(const tcp::Subflow& subflow);
   const mptcp::Counters& all_counters() const;
   template <class Visit>
   void for_each_connection(Visit&& visit) const {

@@ -47,9 +47,6 @@ void Host::Impl::count(wire::ParseError error) {
 
 void Host::Impl::on_segment(const wire::TcpSegment& segment) {
   base_counters.add(Counter::kTcpInSegs, segment.segment_count);
-  if (const unsigned malformed = segment.options.malformed + segment.options.malformed_mptcp) {
-    base_counters.add(Counter::kBraidMalformedOptions, malformed);
-  }
   const DemuxTable::Entry* entry = demux.find(segment.tuple);
   if (entry == nullptr) {
     on_stray(segment);
