@@ -44,8 +44,8 @@ uint64_t LossRecovery::allowance_bytes() const {
                                                                    : std::max(state_->cc->cwnd_bytes(), mss);
   const uint64_t in_flight = state_->in_flight_bytes();
   uint64_t allowance = window > in_flight ? window - in_flight : 0;
-  // A part of a segment waits until a whole one fits: something is in flight that will make room.
-  if (allowance < mss && in_flight > 0) allowance = 0;
+  // Whole segments only: what is in flight will make room for the next.
+  allowance -= allowance % mss;
   if (state_->must_retransmit || state_->probe.is_due()) allowance = std::max(allowance, mss);
   return allowance;
 }

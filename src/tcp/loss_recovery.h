@@ -68,7 +68,8 @@ class LossRecovery {
   StreamOffset snd_una() const;
   StreamOffset snd_max() const;  ///< one past the highest octet ever sent
   bool has_outstanding() const;
-  /// Octets that may go out now, new or again: cwnd less pipe, or what PRR allows in recovery.
+  /// Octets that may go out now, new or again: cwnd less pipe, or what PRR allows in recovery. A multiple of
+  /// the MSS, except for what F-RTO has left.
   uint64_t allowance_bytes() const;
   bool in_recovery() const;               ///< fast recovery or after a timeout
   uint32_t consecutive_timeouts() const;  ///< 0 as soon as anything is acknowledged

@@ -109,7 +109,7 @@ TEST(LossRecovery, NeedlessProbeCostsNothing) {
   };
   path.write(10 * kMss);
   ASSERT_TRUE(path.run());
-  path.run_for(500ms);
+  path.run_for(100ms);
   const uint64_t before = path.recovery.cwnd_bytes();
   path.write(2 * kMss);
   ASSERT_TRUE(path.run());

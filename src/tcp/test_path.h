@@ -101,8 +101,8 @@ class TestPath {
 
  private:
   struct Arrival {
+    enum class Kind : uint8_t { kPacket, kAck, kDelayedAck } kind = Kind::kPacket;
     TestPacket packet;
-    bool is_ack = false;
     AckInput ack;
     Time echoed;
   };
@@ -120,7 +120,16 @@ class TestPath {
     if (arrival <= deadline) {
       Arrival event = events_.begin()->second;
       events_.erase(events_.begin());
-      event.is_ack ? on_ack(event) : on_packet(event.packet);
+      switch (event.kind) {
+        case Arrival::Kind::kPacket:
+          on_packet(event.packet);
+          break;
+        case Arrival::Kind::kAck:
+          on_ack(event);
+          break;
+        case Arrival::Kind::kDelayedAck:
+          if (unacked_segments_ > 0) send_ack(std::nullopt, rcv_nxt_);
+      }
     } else {
       on_deadline();
     }
@@ -195,7 +204,8 @@ class TestPath {
                      std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
         departs = link_free_;
       }
-      events_.emplace(departs + options_.delay + extra_delay(packet), Arrival{packet, false, {}, {}});
+      events_.emplace(departs + options_.delay + extra_delay(packet),
+                      Arrival{Arrival::Kind::kPacket, packet, {}, {}});
     }
   }
 
@@ -206,7 +216,10 @@ class TestPath {
     if (is_repeat) duplicate = ByteRange{packet.begin, packet.end};
     const bool is_in_order = packet.begin == rcv_nxt_ && out_of_order_.empty();
     if (!is_repeat) insert(std::max(packet.begin, rcv_nxt_), packet.end);
-    if (is_in_order && ++unacked_segments_ < options_.ack_every) return;
+    if (is_in_order && ++unacked_segments_ < options_.ack_every) {
+      events_.emplace(now + 40ms, Arrival{Arrival::Kind::kDelayedAck, {}, {}, {}});
+      return;
+    }
     send_ack(duplicate, packet.begin);
   }
 
@@ -214,7 +227,7 @@ class TestPath {
     unacked_segments_ = 0;
     last_ack_sent_ = rcv_nxt_;
     Arrival event;
-    event.is_ack = true;
+    event.kind = Arrival::Kind::kAck;
     event.ack.ack = rcv_nxt_;
     if (options_.recovery.is_sack_enabled) {
       const size_t room = options_.has_timestamps ? 3 : 4;
