@@ -76,21 +76,6 @@ std::optional<OutOfOrderQueue::Fragment> OutOfOrderQueue::pop(StreamOffset rcv_n
   return fragment;
 }
 
-void OutOfOrderQueue::trim(StreamOffset rcv_nxt) {
-  while (!fragments_.empty() && fragments_.front().begin < rcv_nxt) {
-    Fragment& front = fragments_.front();
-    const uint64_t n = std::min<uint64_t>(rcv_nxt - front.begin, front.slice.size());
-    bytes_ -= n;
-    if (n == front.slice.size()) {
-      fragments_.pop_front();
-    } else {
-      front.slice.remove_prefix(n);
-      front.begin += n;
-    }
-  }
-  cut_runs(rcv_nxt);
-}
-
 void OutOfOrderQueue::clear() {
   fragments_.clear();
   runs_.clear();

@@ -39,6 +39,8 @@ class OutOfOrderQueue {
   bool empty() const { return fragments_.empty(); }
   size_t fragments() const { return fragments_.size(); }
   uint64_t bytes() const { return bytes_; }
+  /// Where the first fragment begins; not empty.
+  StreamOffset front_begin() const { return fragments_.front().begin; }
   /// Contiguous runs, in stream order.
   const std::vector<ByteRange>& runs() const { return runs_; }
   /// The run that holds `offset`.
@@ -50,8 +52,6 @@ class OutOfOrderQueue {
   Insertion insert(StreamOffset begin, Slice slice, uint64_t window_bytes);
   /// Takes the fragment that begins at `rcv_nxt`, if it is there. Nothing here lies before rcv_nxt.
   std::optional<Fragment> pop(StreamOffset rcv_nxt);
-  /// Forgets octets before `rcv_nxt`, which came again in order.
-  void trim(StreamOffset rcv_nxt);
   void clear();
 
  private:

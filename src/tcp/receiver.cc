@@ -8,12 +8,6 @@ void Receiver::on_duplicate(ByteRange range) {
   if (range.begin < range.end) duplicate_ = range;
 }
 
-void Receiver::advance(uint64_t bytes) {
-  rcv_nxt_ += bytes;
-  right_edge_ = std::max(right_edge_, rcv_nxt_);
-  if (!queue_.empty()) queue_.trim(rcv_nxt_);
-}
-
 std::optional<OutOfOrderQueue::Fragment> Receiver::pop_in_order() {
   if (queue_.empty()) return std::nullopt;
   auto fragment = queue_.pop(rcv_nxt_);

@@ -1,6 +1,7 @@
 // The receiving half of a subflow: what has come, what may come, and what to say about it in SACK blocks.
 #pragma once
 
+#include <algorithm>
 #include <boost/container/static_vector.hpp>
 #include <cstdint>
 #include <optional>
@@ -50,8 +51,12 @@ class Receiver {
   }
   /// Octets that were here already: reported once, in a D-SACK block (RFC 2883).
   void on_duplicate(ByteRange range);
-  /// Text at rcv_nxt came: it is the caller's.
-  void advance(uint64_t bytes);
+  /// How many octets from rcv_nxt on are not here yet, at most `bytes`.
+  uint64_t missing(uint64_t bytes) const {
+    return queue_.empty() ? bytes : std::min<uint64_t>(bytes, queue_.front_begin() - rcv_nxt_);
+  }
+  /// That many octets from rcv_nxt on are the upper's now; none of them was here.
+  void advance(uint64_t bytes) { rcv_nxt_ += bytes; }
   /// The next fragment that the queue held and that is in order now; rcv_nxt moves past it.
   std::optional<OutOfOrderQueue::Fragment> pop_in_order();
   OutOfOrderQueue::Insertion hold(StreamOffset begin, Slice slice) {

@@ -284,18 +284,29 @@ Disposition Subflow::Impl::process_text(const Arrival& arrival) {
   } else {
     acks.on_text(arrival.segment.segment_count, arrival.now);
   }
-  return deliver(begin, std::move(text), arrival.now);
+  return deliver(std::move(text), arrival.now);
 }
 
-Disposition Subflow::Impl::deliver(StreamOffset offset, Slice text, Time now) {
-  receiver.advance(text.size());
-  upper.on_data(self, offset, std::move(text), now);
-  while (state != State::kClosed) {
-    auto next = receiver.pop_in_order();
-    if (!next) return Disposition::kContinue;
-    upper.on_data(self, next->begin, std::move(next->slice), now);
+// Text at rcv_nxt, and what it makes in order. Of octets that were held already the first copy stays.
+Disposition Subflow::Impl::deliver(Slice text, Time now) {
+  while (!text.empty()) {
+    const StreamOffset offset = receiver.rcv_nxt();
+    const uint64_t missing = receiver.missing(text.size());
+    receiver.advance(missing);
+    upper.on_data(self, offset, missing == text.size() ? text : text.sub(0, missing), now);
+    if (state == State::kClosed) return Disposition::kClosed;
+    while (auto held = receiver.pop_in_order()) {
+      upper.on_data(self, held->begin, std::move(held->slice), now);
+      if (state == State::kClosed) return Disposition::kClosed;
+    }
+    const uint64_t covered = std::min<uint64_t>(receiver.rcv_nxt() - offset, text.size());
+    if (covered > missing) {
+      receiver.on_duplicate({offset + missing, offset + covered});
+      totals.duplicate_bytes_in += covered - missing;
+    }
+    text.remove_prefix(covered);
   }
-  return Disposition::kClosed;
+  return Disposition::kContinue;
 }
 
 // Eighth: check the FIN bit. A FIN beyond a hole or beyond what was let in waits, or comes again.

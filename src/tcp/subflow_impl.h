@@ -142,7 +142,7 @@ struct Subflow::Impl {
   void update_timestamp(const Arrival& arrival);
   Disposition on_ack_outcome(const AckOutcome& outcome, Time now);
   Disposition on_our_fin_acked(Time now);
-  Disposition deliver(StreamOffset offset, Slice text, Time now);
+  Disposition deliver(Slice text, Time now);
   Disposition on_peer_fin(Time now);
   bool is_our_fin_acked() const { return is_fin_sent && recovery.snd_una() > end; }
 
