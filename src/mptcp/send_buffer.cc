@@ -83,12 +83,24 @@ void SendBuffer::acknowledge(DataOffset data_ack) {
   data_una_ = data_ack;
   while (!pieces_.empty() && pieces_.front().end() <= data_una_) {
     Piece piece = pieces_.pop_front();
+    if (hint_ > 0) --hint_;
     if (pieces_.empty()) is_tail_ours_ = false;
     if (piece.references > 0)
       shelved_.push_back(std::move(piece));
     else
       held_bytes_ -= piece.slice.chunk()->capacity();
   }
+}
+
+/// The piece of pieces_ that holds `offset`, its first one if that is later; size() beyond the end.
+size_t SendBuffer::locate(DataOffset offset) const {
+  if (pieces_.empty() || offset >= end_) return pieces_.size();
+  if (pieces_.front().end() > offset) return 0;
+  for (const size_t guess : {hint_, hint_ + 1}) {
+    if (guess >= pieces_.size() || pieces_[guess].begin > offset || pieces_[guess].end() <= offset) continue;
+    return hint_ = guess;
+  }
+  return hint_ = first_ending_after(pieces_, offset);
 }
 
 /// Calls visitor(piece, is_shelved) for every piece still here that overlaps [begin, end).
@@ -100,7 +112,7 @@ void SendBuffer::visit(DataOffset begin, DataOffset end, Visit&& visitor) {
     for (size_t i = first_ending_after(shelved_, begin); i < shelved_.size() && shelved_[i].begin < end; ++i)
       if (!shelved_[i].slice.empty()) visitor(shelved_[i], true);
   }
-  for (size_t i = first_ending_after(pieces_, begin); i < pieces_.size() && pieces_[i].begin < end; ++i)
+  for (size_t i = locate(begin); i < pieces_.size() && pieces_[i].begin < end; ++i)
     visitor(pieces_[i], false);
 }
 
@@ -138,7 +150,8 @@ bool SendBuffer::fetch(DataOffset begin, uint32_t max_bytes, tcp::SegmentPayload
   const size_t slices_before = payload.slices.size();
   uint32_t left = max_bytes;
   for (const Pieces* pieces : {&shelved_, &pieces_}) {
-    for (size_t i = first_ending_after(*pieces, begin); left > 0 && i < pieces->size(); ++i) {
+    const size_t first = pieces == &pieces_ ? locate(begin) : first_ending_after(*pieces, begin);
+    for (size_t i = first; left > 0 && i < pieces->size(); ++i) {
       const Piece& piece = (*pieces)[i];
       if (piece.slice.empty()) continue;
       if (piece.begin > begin) break;

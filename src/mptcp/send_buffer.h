@@ -48,12 +48,14 @@ class SendBuffer {
   using Pieces = Ring<Piece>;
   void push(Slice slice);
   size_t tail_room() const;
+  size_t locate(DataOffset offset) const;
   template <class Visit>
   void visit(DataOffset begin, DataOffset end, Visit&& visitor);
   void sweep();
 
   ChunkPool& pool_;
-  Pieces pieces_;  // contiguous, from the piece that holds data_una_ to end_
+  Pieces pieces_;            // contiguous, from the piece that holds data_una_ to end_
+  mutable size_t hint_ = 0;  // the piece looked up last: the next one is there or right behind
   // Pieces below data_una_ that maps still refer to, sorted, with gaps: a path that hangs holds only its own.
   Pieces shelved_;
   size_t shelved_dead_ = 0;  // of them: references gone, slice dropped, not yet swept out
