@@ -33,6 +33,8 @@ class Receiver {
   uint64_t window_bytes() const { return right_edge_ - rcv_nxt_; }
   bool has_hole() const { return !queue_.empty() || fin_at_.has_value(); }
   bool has_sack_blocks() const { return !queue_.empty() || duplicate_.has_value(); }
+  /// At most; D-SACK included.
+  size_t sack_block_count() const { return queue_.runs().size() + (duplicate_ ? 1 : 0); }
   bool is_fin_consumed() const { return is_fin_consumed_; }
   const OutOfOrderQueue& queue() const { return queue_; }
 

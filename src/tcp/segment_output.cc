@@ -114,22 +114,21 @@ Subflow::Impl::SendLimit Subflow::Impl::send_new_data(SegmentSink& sink, Time no
     const uint32_t full = max_payload();
     const uint64_t room = std::min(allowance, window_room());
     uint64_t unsent = end - snd_nxt();
-    bool may_have_more = false;
     if (unsent == 0) {
       // A part of a segment that cwnd leaves is not worth asking for: an ACK will bring the rest.
       if (room < full && room == allowance && recovery.has_outstanding()) return SendLimit::kCongestion;
       const uint64_t limit = std::min<uint64_t>(room, config.max_super_segment);
       unsent = grant(limit < full ? limit : limit - limit % full, full, now);
-      may_have_more = unsent == room && unsent < full && upper.has_pending_data(self);
     }
     if (unsent == 0 || room == 0) break;
     const uint64_t size = next_size(unsent, room, full);
-    const bool is_all = size == unsent && !may_have_more;
-    if (size < full && !is_all && !persist.may_send_small) {
+    if (size < full && !persist.may_send_small) {
       // Silly-window avoidance, RFC 9293, 3.8.6.2.1.
       const bool is_window_small = window_room() < full;
-      if (is_window_small && size * 2 < window.max_bytes()) break;
-      if (!is_window_small && recovery.has_outstanding()) return SendLimit::kCongestion;
+      const bool is_all =
+          size == unsent && !(is_window_small && size == room && upper.has_pending_data(self));
+      if (!is_all && is_window_small && size * 2 < window.max_bytes()) break;
+      if (!is_all && !is_window_small && recovery.has_outstanding()) return SendLimit::kCongestion;
     }
     const ByteRange sent = send_data(sink, snd_nxt(), size, now);
     recovery.on_sent(sent.size(), now);
@@ -264,7 +263,7 @@ size_t Subflow::Impl::sack_bytes_wanted() const {
   const size_t used = (handshake.has_timestamps ? kTimestampBytes : 0) + upper_option_bytes;
   if (used + sack_option_bytes(1) > wire::kMaxTcpOptionBytes) return 0;
   const size_t room = (wire::kMaxTcpOptionBytes - used - 4) / 8;
-  return sack_option_bytes(std::min(room, receiver.queue().runs().size() + 1));
+  return sack_option_bytes(std::min(room, receiver.sack_block_count()));
 }
 
 /// Payload of the next full segment.
