@@ -25,7 +25,7 @@ struct Config {
   io::NetworkConfig network;       // [network]
   SocketSettings sockets;          // [sockets]
   std::string socket_path;         // [daemon] socket; empty: $BRAID_SOCKET or the default
-  std::string capture_path;        // [daemon] capture: a pcap file; empty: none
+  std::string capture_path;        // [daemon] pcap: a pcap file; empty: none
   std::string log_level = "info";  // [daemon] log_level
 };
 
@@ -33,6 +33,12 @@ struct Config {
 tl::expected<Config, std::string> read_config(const std::string& path);
 /// The same from text; `name` stands for the path.
 tl::expected<Config, std::string> parse_config(std::string_view text, std::string_view name);
+
+/// "signal", "subflow", "backup", "fullmesh". False: no such flag.
+bool set_endpoint_flag(mptcp::PathEndpoint& endpoint, std::string_view flag);
+const std::vector<std::string_view>& endpoint_flag_names();
+/// What is wrong with the endpoint's combination of flags and port; empty if nothing is.
+std::string_view contradiction_in(const mptcp::PathEndpoint& endpoint);
 
 /// The candidate nearest to `word`, if any is near enough to be meant.
 std::string_view closest(std::string_view word, const std::vector<std::string_view>& candidates);

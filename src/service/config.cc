@@ -1,0 +1,247 @@
+#include "service/config.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <fstream>
+#include <numeric>
+#include <sstream>
+
+#include "mptcp/coupled/coupled.h"
+#include "mptcp/path_manager/path_manager.h"
+#include "mptcp/scheduler/scheduler.h"
+#include "service/toml_reader.h"
+#include "tcp/congestion_control.h"
+
+namespace braid::service {
+
+namespace {
+
+constexpr uint64_t kLeastBuffer = 4096, kMostBuffer = uint64_t{1} << 30;
+
+std::vector<std::string> all_congestion_controls() {
+  std::vector<std::string> names = tcp::congestion_control_names();
+  for (std::string& name : mptcp::coupled_names()) names.push_back(std::move(name));
+  return names;
+}
+
+void read_connection(TomlTable table, mptcp::ConnectionConfig& c) {
+  table.read("multipath", c.is_multipath);
+  table.read("checksum", c.require_checksum);
+  table.read_choice("scheduler", c.scheduler, mptcp::scheduler_names());
+  table.read_choice("congestion_control", c.congestion_control, all_congestion_controls());
+  table.read_choice("path_manager", c.path_manager, mptcp::path_manager_names());
+  table.read_size("send_buffer", c.send_buffer_bytes, kLeastBuffer, kMostBuffer);
+  table.read_size("receive_buffer", c.receive_buffer_bytes, kLeastBuffer, kMostBuffer);
+  table.read("autotune", c.autotune);
+  table.read("no_delay", c.no_delay);
+  table.read("max_subflows", c.max_subflows, 1, 255);
+  table.read("syn_attempts_with_multipath", c.syn_attempts_with_multipath, 0, 127);
+  table.read("syn_attempts", c.subflow.syn_attempts, 1, 127);
+  table.read_duration("join_timeout", c.join_timeout);
+  table.read_duration("survive_without_subflows", c.survive_without_subflows);
+  table.read_duration("dead_path_probe_max", c.dead_path_probe_max);
+  table.read_duration("linger", c.linger);
+  table.read_duration("delayed_ack", c.subflow.delayed_ack);
+  table.read_duration("time_wait", c.subflow.time_wait);
+  c.initial_send_buffer_bytes = std::min(c.initial_send_buffer_bytes, c.send_buffer_bytes);
+  c.initial_receive_buffer_bytes = std::min(c.initial_receive_buffer_bytes, c.receive_buffer_bytes);
+  table.refuse_others();
+}
+
+void read_limits(TomlTable table, mptcp::PathLimits& limits) {
+  table.read("subflows", limits.subflows, 0, 64);
+  table.read("add_addr_accepted", limits.add_addr_accepted, 0, 64);
+  table.refuse_others();
+}
+
+// The same rules as `ip mptcp endpoint add`.
+void read_endpoint(TomlTable table, std::vector<mptcp::PathEndpoint>& endpoints) {
+  mptcp::PathEndpoint endpoint;
+  if (!table.read_address("address", endpoint.address) && !table.has("address")) {
+    table.complain("address", "is needed");
+  }
+  std::vector<std::string> flags;
+  table.read("port", endpoint.port, 1, 65535);
+  table.read("id", endpoint.id, 1, 255);
+  table.read("interface", endpoint.interface);
+  table.read("flags", flags);
+  for (const std::string& flag : flags) {
+    if (set_endpoint_flag(endpoint, flag)) continue;
+    const std::string_view meant = closest(flag, endpoint_flag_names());
+    table.complain("flags", fmt::format("there is no flag \"{}\"{}", flag,
+                                        meant.empty() ? ": signal, subflow, backup, fullmesh"
+                                                      : fmt::format("; did you mean \"{}\"?", meant)));
+  }
+  if (const std::string_view wrong = contradiction_in(endpoint); !wrong.empty()) {
+    table.complain("flags", std::string(wrong));
+  }
+  table.refuse_others();
+  endpoints.push_back(endpoint);
+}
+
+void read_addresses(TomlTable& table, std::string_view key, std::vector<host::AddressConfig>& out) {
+  std::vector<std::string> texts;
+  table.read(key, texts);
+  for (const std::string& text : texts) {
+    const size_t slash = text.find('/');
+    const auto address = wire::IpAddress::parse(text.substr(0, slash));
+    host::AddressConfig config;
+    bool is_sound = address.has_value();
+    if (is_sound) {
+      config.address = *address;
+      config.prefix_bits = address->is_v4() ? 32 : 128;
+    }
+    if (is_sound && slash != std::string::npos) {
+      const char* const end = text.data() + text.size();
+      const int most = config.prefix_bits;
+      const auto [at, error] = std::from_chars(text.data() + slash + 1, end, config.prefix_bits);
+      is_sound = error == std::errc() && at == end && config.prefix_bits >= 0 && config.prefix_bits <= most;
+    }
+    if (is_sound) {
+      out.push_back(config);
+    } else {
+      table.complain(key, fmt::format("\"{}\" is no address with a prefix, such as \"192.0.2.1/24\"", text));
+    }
+  }
+}
+
+void read_network(TomlTable table, io::NetworkConfig& network) {
+  read_addresses(table, "addresses", network.addresses);
+  read_addresses(table, "kernel_addresses", network.kernel_addresses);
+  table.read("mtu", network.mtu, 576, 65535);
+  table.read("device", network.device);
+  table.read("interfaces", network.interfaces);
+  table.read("excluded_interfaces", network.excluded_interfaces);
+  table.read("ipv4", network.use_ipv4);
+  table.read("ipv6", network.use_ipv6);
+  table.read_port_range("ports", network.first_port, network.last_port);
+  table.read("ports_per_instance", network.ports_per_instance, 1, 65535);
+  table.read("auto_endpoints", network.auto_endpoints);
+  table.refuse_others();
+}
+
+void read_sockets(TomlTable table, SocketSettings& sockets) {
+  table.read("kernel_fallback", sockets.kernel_fallback);
+  uint64_t buffer = sockets.stream_buffer_bytes;
+  table.read_size("stream_buffer", buffer, kLeastBuffer, uint64_t{64} << 20);
+  sockets.stream_buffer_bytes = static_cast<uint32_t>(buffer);
+  table.refuse_others();
+}
+
+void read_daemon(TomlTable table, Config& config) {
+  table.read("socket", config.socket_path);
+  table.read("pcap", config.capture_path);
+  table.read_choice("log_level", config.log_level, {"trace", "debug", "info", "warn", "error", "off"});
+  table.refuse_others();
+}
+
+// A top-level key that is a table; an error if it is something else.
+const toml::table* table_at(const toml::table& root, std::string_view key, TomlErrors& errors) {
+  const toml::node* node = root.get(key);
+  if (node == nullptr) return nullptr;
+  if (!node->is_table()) errors.add(node->source().begin, fmt::format("{} must be a table: [{}]", key, key));
+  return node->as_table();
+}
+
+void read_endpoints(const toml::table& root, std::vector<mptcp::PathEndpoint>& endpoints,
+                    TomlErrors& errors) {
+  const toml::node* node = root.get("endpoint");
+  if (node == nullptr) return;
+  const toml::array* array = node->as_array();
+  if (array == nullptr || !array->is_array_of_tables()) {
+    return errors.add(node->source().begin, "endpoint must be an array of tables: [[endpoint]]");
+  }
+  for (const toml::node& element : *array) {
+    read_endpoint(TomlTable(element.as_table(), "[[endpoint]]", errors), endpoints);
+  }
+}
+
+}  // namespace
+
+bool set_endpoint_flag(mptcp::PathEndpoint& endpoint, std::string_view flag) {
+  if (flag == "signal") return endpoint.is_signal = true;
+  if (flag == "subflow") return endpoint.is_subflow = true;
+  if (flag == "backup") return endpoint.is_backup = true;
+  if (flag == "fullmesh") return endpoint.is_fullmesh = true;
+  return false;
+}
+
+const std::vector<std::string_view>& endpoint_flag_names() {
+  static const std::vector<std::string_view> kNames = {"signal", "subflow", "backup", "fullmesh"};
+  return kNames;
+}
+
+std::string_view contradiction_in(const mptcp::PathEndpoint& endpoint) {
+  if (endpoint.is_signal && endpoint.is_fullmesh) return "signal and fullmesh exclude each other";
+  if (endpoint.port != 0 && !endpoint.is_signal) return "a port is only announced: it needs the flag signal";
+  return {};
+}
+
+tl::expected<Config, std::string> parse_config(std::string_view text, std::string_view name) {
+  TomlErrors errors{std::string(name)};
+  const toml::parse_result parsed = toml::parse(text, name);
+  if (!parsed) {
+    errors.add(parsed.error().source().begin, std::string(parsed.error().description()));
+    return tl::unexpected(errors.text());
+  }
+  const toml::table& root = parsed.table();
+  Config config;
+  const auto table = [&](std::string_view key) {
+    return TomlTable(table_at(root, key, errors), fmt::format("[{}]", key), errors);
+  };
+  read_connection(table("connection"), config.host.connection);
+  read_limits(table("limits"), config.host.paths.limits);
+  read_network(table("network"), config.network);
+  read_sockets(table("sockets"), config.sockets);
+  read_daemon(table("daemon"), config);
+  read_endpoints(root, config.host.paths.endpoints, errors);
+  const std::vector<std::string_view> tables = {"connection", "limits", "network",
+                                                "sockets",    "daemon", "endpoint"};
+  for (const auto& [key, node] : root) {
+    if (std::ranges::count(tables, key.str()) > 0) continue;
+    const std::string_view meant = closest(key.str(), tables);
+    errors.add(key.source().begin,
+               meant.empty() ? fmt::format("unknown table [{}]", key.str())
+                             : fmt::format("unknown table [{}]; did you mean [{}]?", key.str(), meant));
+  }
+  if (!errors.empty()) return tl::unexpected(errors.text());
+  return config;
+}
+
+tl::expected<Config, std::string> read_config(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) return tl::unexpected(fmt::format("{}: {}", path, std::strerror(errno)));
+  std::ostringstream text;
+  text << file.rdbuf();
+  return parse_config(text.str(), path);
+}
+
+// Levenshtein's distance, a third of the word's length at most.
+std::string_view closest(std::string_view word, const std::vector<std::string_view>& candidates) {
+  std::string_view best;
+  size_t best_distance = std::max<size_t>(1, word.size() / 3) + 1;
+  for (const std::string_view candidate : candidates) {
+    std::vector<size_t> row(candidate.size() + 1);
+    std::iota(row.begin(), row.end(), size_t{0});
+    for (size_t i = 0; i < word.size(); ++i) {
+      size_t diagonal = row[0];
+      row[0] = i + 1;
+      for (size_t j = 0; j < candidate.size(); ++j) {
+        const size_t above = row[j + 1];
+        row[j + 1] = std::min({above + 1, row[j] + 1, diagonal + (word[i] == candidate[j] ? 0 : 1)});
+        diagonal = above;
+      }
+    }
+    if (row.back() < best_distance) {
+      best_distance = row.back();
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+}  // namespace braid::service

@@ -1,0 +1,73 @@
+// Reads one table of a TOML file key by key, and afterwards complains about keys that nobody asked for.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#define TOML_EXCEPTIONS 0
+#define TOML_HEADER_ONLY 1
+#include <toml++/toml.h>
+#include <vector>
+
+#include "base/time.h"
+#include "wire/address.h"
+
+namespace braid::service {
+
+/// What is wrong with the file, in the order in which it was found: "NAME:LINE:COLUMN: TEXT".
+class TomlErrors {
+ public:
+  explicit TomlErrors(std::string name) : name_(std::move(name)) {}
+  void add(const toml::source_position& where, const std::string& text);
+  bool empty() const { return lines_.empty(); }
+  std::string text() const;
+
+ private:
+  std::string name_;
+  std::vector<std::string> lines_;
+};
+
+/// Every read_ leaves `out` alone when the key is not there, and notes an error when its value won't do.
+class TomlTable {
+ public:
+  /// `name`: how to call the table in messages, "[connection]". A null table has no keys.
+  TomlTable(const toml::table* table, std::string name, TomlErrors& errors);
+
+  void read(std::string_view key, bool& out);
+  void read(std::string_view key, std::string& out);
+  void read(std::string_view key, std::vector<std::string>& out);
+  template <class Integer>
+  requires std::is_integral_v<Integer>
+  void read(std::string_view key, Integer& out, int64_t least, int64_t most) {
+    int64_t value = 0;
+    if (read_integer(key, value, least, most)) out = static_cast<Integer>(value);
+  }
+  /// One of `names`.
+  void read_choice(std::string_view key, std::string& out, const std::vector<std::string>& names);
+  /// Bytes: an integer, or "256 KiB", "4MiB", "1 GB".
+  void read_size(std::string_view key, uint64_t& out, uint64_t least, uint64_t most);
+  /// Seconds as a number, or "200 ms", "10s", "5 min".
+  void read_duration(std::string_view key, Duration& out);
+  /// "61000-64999".
+  void read_port_range(std::string_view key, uint16_t& first, uint16_t& last);
+  bool read_address(std::string_view key, wire::IpAddress& out);
+  bool has(std::string_view key) const { return table_ != nullptr && table_->contains(key); }
+
+  /// An error for the value of `key`.
+  void complain(std::string_view key, const std::string& text);
+  /// Call last: every other key is an error, with the known one that was probably meant.
+  void refuse_others();
+
+ private:
+  const toml::node* take(std::string_view key);
+  bool read_integer(std::string_view key, int64_t& out, int64_t least, int64_t most);
+  void expect(const toml::node& node, std::string_view key, const std::string& what);
+
+  const toml::table* table_;
+  std::string name_;
+  TomlErrors& errors_;
+  std::vector<std::string_view> known_;
+};
+
+}  // namespace braid::service
