@@ -132,11 +132,7 @@ void Subflow::Impl::enter_time_wait(Time now) {
   state = State::kTimeWait;
   close_reason = CloseReason::kFinished;
   release();
-  if (config.time_wait == Duration(0)) {
-    state = State::kClosed;
-  } else {
-    closing_deadline = now + config.time_wait;
-  }
+  closing_deadline = now + config.time_wait;
   upper.on_closed(self, CloseReason::kFinished, now);
 }
 

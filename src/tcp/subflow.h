@@ -42,7 +42,7 @@ struct SubflowConfig {
   uint32_t syn_attempts = 6;    // SYNs in all before kTimedOut
   uint32_t syn_ack_attempts = 5;
   uint32_t retransmission_attempts = 15;   // RTOs in a row before kTimedOut (RFC 1122's R2)
-  Duration time_wait = 60s;                // 2 MSL; 0: none
+  Duration time_wait = 60s;                // 2 MSL; 0: over as soon as the last ACK is out
   Duration fin_wait_2 = 60s;               // orphaned only
   std::optional<Duration> keepalive_idle;  // SO_KEEPALIVE: nothing means off
   Duration keepalive_interval = 75s;

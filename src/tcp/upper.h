@@ -99,7 +99,8 @@ class Upper {
   /// The three-way handshake is done, either role.
   virtual void on_established(Subflow& subflow, Time now) = 0;
   /// The subflow is finished, for the reason given: CLOSED or TIME-WAIT. Called once, also from abort() and
-  /// drop(). If has_reset_to_send() the RST goes with the next poll_transmit.
+  /// drop(). A RST or the last ACK still goes with the next poll_transmit: ask for it before the subflow is
+  /// destroyed.
   virtual void on_closed(Subflow& subflow, CloseReason reason, Time now) = 0;
 };
 
