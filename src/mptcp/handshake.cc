@@ -143,7 +143,7 @@ void Connection::Impl::establish() {
   negotiation.state = MultipathState::kEstablished;
   counters().add(Counter::kCurrEstab);
   MptcpSubflow* first = initial();
-  if (first == nullptr || first->is_closed || closing.is_send_shut) return;
+  if (first == nullptr || first->is_closed || closing.are_subflows_closing) return;
   path_manager = make_path_manager(config.path_manager, env.path_config(), self);
   if (path_manager == nullptr) path_manager = make_path_manager("none", env.path_config(), self);
   path_manager->on_established(path_of(*first), negotiation.is_server, negotiation.may_join_initial, now);

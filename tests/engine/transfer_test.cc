@@ -17,7 +17,6 @@ struct Outcome {
 Outcome transfer_both_ways(const TopologyOptions& options, const std::string& description) {
   SCOPED_TRACE(description);
   Topology topology(options);
-  if (const char* path = std::getenv("BRAID_TEST_CAPTURE")) topology.network.capture(path);
   Server server(*topology.server, topology.server_endpoint(),
                 {.send_bytes = kDownload, .send_seed = 2, .receive_seed = 1});
   auto client = topology.connect({.send_bytes = kUpload});

@@ -1,6 +1,7 @@
 // The usual scene: a client with several uplinks, a server with one address per family on a perfect link.
 #pragma once
 
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,7 @@ class Topology {
 
   explicit Topology(TopologyOptions options = {}) : options_(std::move(options)), network(options_.seed) {
     options_.client.paths.limits.subflows = options_.server.paths.limits.subflows = 8;
+    if (const char* path = std::getenv("BRAID_TEST_CAPTURE")) network.capture(path);
     client = &network.add_node("client", options_.client);
     server = &network.add_node("server", options_.server);
     for (size_t i = 0; i < options_.paths.size(); ++i) add_uplink(i, options_.paths[i]);
