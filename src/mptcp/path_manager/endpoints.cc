@@ -212,7 +212,8 @@ void EndpointPaths::open_due_paths(Time now) {
     const WantedPath path = record.path;
     const bool is_there =
         std::ranges::any_of(subflows_, [&](const PathSubflow& s) { return path.matches(s.tuple); });
-    if (is_there) continue;
+    // Where the route leads is not known before the join is up: one at a time, then.
+    if (is_there || table_.is_ambiguous(path)) continue;
     table_.on_opening(record);
     const wire::Endpoint local{path.local, 0};
     const bool is_open =

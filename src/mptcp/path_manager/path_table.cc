@@ -50,6 +50,13 @@ size_t PathTable::opening() const {
       std::ranges::count(records_, PathState::kOpening, [](const PathRecord& r) { return r.state; }));
 }
 
+bool PathTable::is_ambiguous(const WantedPath& path) const {
+  return std::ranges::any_of(records_, [&](const PathRecord& r) {
+    return r.state == PathState::kOpening && r.path.remote == path.remote &&
+           (r.path.is_routed() || path.is_routed());
+  });
+}
+
 void PathTable::on_up(const wire::FourTuple& tuple, Time now) {
   PathRecord* record = find_opening(tuple);
   if (record == nullptr) record = find(tuple);

@@ -80,6 +80,8 @@ class PathTable {
   PathRecord* find_opening(const wire::FourTuple& tuple);
   std::vector<PathRecord>& records() { return records_; }
   size_t opening() const;
+  /// Whether a join under way may turn out to be over the same pair of addresses.
+  bool is_ambiguous(const WantedPath& path) const;
   /// Whether all paths to `remote` have been given up, and there was one.
   bool has_given_up(const wire::Endpoint& remote) const;
   Time next_retry(Time now) const;
