@@ -102,6 +102,19 @@ class Slice {
     data_ = chunk_->data() + offset;
     size_ = size;
   }
+  Slice(const Slice&) = default;
+  Slice& operator=(const Slice&) = default;
+  /// What was moved from is empty.
+  Slice(Slice&& other) noexcept
+      : chunk_(std::move(other.chunk_)),
+        data_(std::exchange(other.data_, nullptr)),
+        size_(std::exchange(other.size_, 0)) {}
+  Slice& operator=(Slice&& other) noexcept {
+    chunk_ = std::move(other.chunk_);
+    data_ = std::exchange(other.data_, nullptr);
+    size_ = std::exchange(other.size_, 0);
+    return *this;
+  }
 
   const std::byte* data() const { return data_; }
   size_t size() const { return size_; }

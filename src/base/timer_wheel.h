@@ -35,11 +35,11 @@ class TimerWheel {
 
   /// Sets, moves or (kNever) cancels. O(1).
   void set(Timer& timer, Time deadline);
-  /// A time not later than the earliest deadline; kNever if there is none. Cheap, and exact enough to sleep
-  /// on: waking then and calling advance() finds either a due timer or a better answer.
+  /// A time not later than the tick at which the next timer fires; kNever if there is none. Cheap, and exact
+  /// enough to sleep on: waking then and calling advance() finds either a due timer or a better answer.
   Time next_deadline() const;
-  /// Calls `fire(timer)` for each timer due at `now`, in order of slot; a fired timer is unset first, so that
-  /// `fire` may set it again.
+  /// Calls `fire(timer)` for each timer due at `now`, in order of their ticks; a fired timer is unset first,
+  /// so that `fire` may set it again.
   template <class Fire>
   void advance(Time now, Fire&& fire) {
     const uint64_t target = floor_tick(now);
@@ -48,7 +48,7 @@ class TimerWheel {
         Timer& timer = due_.front();
         due_.pop_front();
         if (timer.deadline_ == kNever) continue;
-        if (ceil_tick(timer.deadline_) > target) {  // moved later meanwhile
+        if (ceil_tick(timer.deadline_) > current_) {  // moved later meanwhile, or from a coarser slot
           insert(timer);
           continue;
         }
@@ -66,7 +66,9 @@ class TimerWheel {
 
   uint64_t floor_tick(Time t) const { return t <= start_ ? 0 : static_cast<uint64_t>((t - start_) / kTick); }
   uint64_t ceil_tick(Time t) const {
-    return t <= start_ ? 0 : static_cast<uint64_t>((t - start_ + kTick - Duration(1)) / kTick);
+    if (t <= start_) return 0;
+    const Duration since = t - start_;
+    return static_cast<uint64_t>(since / kTick) + (since % kTick != Duration::zero() ? 1 : 0);
   }
   void insert(Timer& timer);
   bool collect(uint64_t target);
