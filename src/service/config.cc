@@ -183,12 +183,13 @@ std::string_view contradiction_in(const mptcp::PathEndpoint& endpoint) {
 
 tl::expected<Config, std::string> parse_config(std::string_view text, std::string_view name) {
   TomlErrors errors{std::string(name)};
-  const toml::parse_result parsed = toml::parse(text, name);
-  if (!parsed) {
-    errors.add(parsed.error().source().begin, std::string(parsed.error().description()));
+  toml::table root;
+  try {
+    root = toml::parse(text, name);
+  } catch (const toml::parse_error& error) {
+    errors.add(error.source().begin, std::string(error.description()));
     return tl::unexpected(errors.text());
   }
-  const toml::table& root = parsed.table();
   Config config;
   const auto table = [&](std::string_view key) {
     return TomlTable(table_at(root, key, errors), fmt::format("[{}]", key), errors);

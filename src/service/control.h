@@ -4,8 +4,8 @@
 // them on one connection, answered in order. A request is {"command": NAME, ...}; an answer is
 // {"ok": true, "result": ...} or {"ok": false, "error": TEXT}.
 //
-//   {"command": "status"}    {"version", "pid", "uptime_s", "sockets", "connections", "listeners",
-//                             "interfaces": [{"name", "mtu", "addresses": [...]}]}
+//   {"command": "status"}    {"version", "pid", "uptime_us", "sockets", "connections", "listeners", "device",
+//                             "devices": [{"name", and the fields of io::DeviceCounters}]}
 //   {"command": "ss"}        {"connections": [...], "listeners": [...]}: the fields of mptcp::ConnectionInfo,
 //                             mptcp::SubflowInfo and host::Host::ListenerEntry by their names, durations as
 //                             *_us, endpoints as text; "owner" is {"pid", "uid"} of the program

@@ -1,13 +1,11 @@
 // Reads one table of a TOML file key by key, and afterwards complains about keys that nobody asked for.
 #pragma once
 
+#include <toml++/toml.h>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
-#define TOML_EXCEPTIONS 0
-#define TOML_HEADER_ONLY 1
-#include <toml++/toml.h>
 #include <vector>
 
 #include "base/time.h"

@@ -1,0 +1,259 @@
+#include "service/control_commands.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <optional>
+
+#include "mptcp/counters.h"
+#include "service/config.h"
+#include "tcp/subflow.h"
+
+namespace braid::service {
+
+namespace {
+
+using nlohmann::json;
+
+int64_t microseconds(Duration d) { return std::chrono::duration_cast<std::chrono::microseconds>(d).count(); }
+
+json to_json(const mptcp::SubflowInfo& s) {
+  return {{"index", s.index},
+          {"local_id", s.local_id},
+          {"remote_id", s.remote_id},
+          {"local", s.tuple.local.to_string()},
+          {"remote", s.tuple.remote.to_string()},
+          {"state", std::string(tcp::to_string(s.state))},
+          {"is_initial", s.is_initial},
+          {"is_backup", s.is_backup},
+          {"is_stalled", s.is_stalled},
+          {"is_fully_established", s.is_fully_established},
+          {"congestion_control", s.congestion_control},
+          {"srtt_us", microseconds(s.srtt)},
+          {"rttvar_us", microseconds(s.rttvar)},
+          {"min_rtt_us", microseconds(s.min_rtt)},
+          {"rto_us", microseconds(s.rto)},
+          {"cwnd_bytes", s.cwnd_bytes},
+          {"ssthresh_bytes", s.ssthresh_bytes},
+          {"in_flight_bytes", s.in_flight_bytes},
+          {"send_window_bytes", s.send_window_bytes},
+          {"data_sent_bytes", s.data_sent_bytes},
+          {"data_received_bytes", s.data_received_bytes},
+          {"retransmitted_bytes", s.retransmitted_bytes},
+          {"retransmissions", s.retransmissions},
+          {"timeouts", s.timeouts},
+          {"reinjected_bytes", s.reinjected_bytes},
+          {"mss", s.mss}};
+}
+
+json to_json(const mptcp::ConnectionInfo& c, Time now) {
+  json subflows = json::array();
+  for (const mptcp::SubflowInfo& subflow : c.subflows) subflows.push_back(to_json(subflow));
+  return {{"local", c.local.to_string()},
+          {"remote", c.remote.to_string()},
+          {"state", c.state},
+          {"multipath", std::string(mptcp::to_string(c.multipath))},
+          {"fallback", std::string(mptcp::to_string(c.fallback))},
+          {"is_server", c.is_server},
+          {"is_checksummed", c.is_checksummed},
+          {"local_token", c.local_token},
+          {"remote_token", c.remote_token},
+          {"scheduler", c.scheduler},
+          {"congestion_control", c.congestion_control},
+          {"path_manager", c.path_manager},
+          {"sent_bytes", c.sent_bytes},
+          {"acked_bytes", c.acked_bytes},
+          {"received_bytes", c.received_bytes},
+          {"send_queue_bytes", c.send_queue_bytes},
+          {"receive_queue_bytes", c.receive_queue_bytes},
+          {"out_of_order_bytes", c.out_of_order_bytes},
+          {"send_buffer_bytes", c.send_buffer_bytes},
+          {"receive_buffer_bytes", c.receive_buffer_bytes},
+          {"age_us", microseconds(now - c.opened)},
+          {"subflows", std::move(subflows)}};
+}
+
+json to_json(const mptcp::PathEndpoint& e) {
+  json flags = json::array();
+  if (e.is_signal) flags.push_back("signal");
+  if (e.is_subflow) flags.push_back("subflow");
+  if (e.is_backup) flags.push_back("backup");
+  if (e.is_fullmesh) flags.push_back("fullmesh");
+  return {{"id", e.id},
+          {"address", e.address.to_string()},
+          {"port", e.port},
+          {"interface", e.interface},
+          {"flags", std::move(flags)}};
+}
+
+// A whole number in a range; nothing, and an error, for anything else. Absent: `standard`.
+tl::expected<int64_t, std::string> number(const json& request, const char* key, int64_t standard,
+                                          int64_t least, int64_t most) {
+  const auto found = request.find(key);
+  if (found == request.end()) return standard;
+  if (!found->is_number_integer()) return tl::unexpected(fmt::format("\"{}\" must be a whole number", key));
+  const auto value = found->get<int64_t>();
+  if (value < least || value > most) return tl::unexpected(fmt::format("\"{}\": {} to {}", key, least, most));
+  return value;
+}
+
+tl::expected<void, std::string> read_flags(const json& request, mptcp::PathEndpoint& endpoint) {
+  const auto found = request.find("flags");
+  if (found == request.end()) return {};
+  if (!found->is_array()) return tl::unexpected(std::string("\"flags\" must be an array"));
+  for (const json& flag : *found) {
+    if (!flag.is_string() || !set_endpoint_flag(endpoint, flag.get<std::string>())) {
+      return tl::unexpected(fmt::format("no flag {}: signal, subflow, backup, fullmesh", flag.dump()));
+    }
+  }
+  const std::string_view wrong = contradiction_in(endpoint);
+  if (!wrong.empty()) return tl::unexpected(std::string(wrong));
+  return {};
+}
+
+std::string describe(host::Error error) {
+  if (error == host::Error::kAddressInUse) return "there is such an endpoint already";
+  if (error == host::Error::kInvalidArgument) return "no such endpoint, or one that makes no sense";
+  return std::string(host::to_string(error));
+}
+
+}  // namespace
+
+ControlCommands::ControlCommands(io::LiveHost& live, const io::Network& network, const SocketService& sockets,
+                                 std::function<void()> stop)
+    : live_(live), network_(network), sockets_(sockets), stop_(std::move(stop)), started_(live.now()) {}
+
+ControlCommands::Result ControlCommands::run(const json& request) {
+  const std::string command = request["command"].get<std::string>();
+  if (command == "status") return status();
+  if (command == "ss") return ss();
+  if (command == "counters") return counters();
+  if (command == "endpoint") return endpoint(request);
+  if (command == "limits") return limits(request);
+  if (command == "stop") {
+    stop_();
+    return json::object();
+  }
+  const std::string_view meant = closest(command, {"status", "ss", "counters", "endpoint", "limits", "stop"});
+  return tl::unexpected(
+      meant.empty() ? fmt::format("there is no command \"{}\"", command)
+                    : fmt::format("there is no command \"{}\"; did you mean \"{}\"?", command, meant));
+}
+
+json ControlCommands::status() const {
+  json devices = json::array();
+  for (const auto& device : live_.devices()) {
+    const io::DeviceCounters& c = device->counters();
+    devices.push_back({{"name", device->name()},
+                       {"received_packets", c.received_packets},
+                       {"received_bytes", c.received_bytes},
+                       {"sent_packets", c.sent_packets},
+                       {"sent_bytes", c.sent_bytes},
+                       {"send_drops", c.send_drops},
+                       {"receive_errors", c.receive_errors}});
+  }
+  return {{"version", BRAID_VERSION},
+          {"pid", getpid()},
+          {"uptime_us", microseconds(live_.now() - started_)},
+          {"sockets", sockets_.socket_count()},
+          {"connections", live_.host().connection_count()},
+          {"listeners", live_.host().listeners().size()},
+          {"device", network_.device_name()},
+          {"devices", std::move(devices)}};
+}
+
+json ControlCommands::ss() const {
+  json connections = json::array();
+  for (const auto& entry : live_.host().connections()) {
+    json connection = to_json(entry.info, live_.now());
+    if (const auto owner = sockets_.owner_of(entry.id)) {
+      connection["owner"] = {{"pid", owner->pid}, {"uid", owner->uid}};
+    }
+    connections.push_back(std::move(connection));
+  }
+  json listeners = json::array();
+  for (const auto& entry : live_.host().listeners()) {
+    listeners.push_back(
+        {{"local", entry.local.to_string()}, {"backlog", entry.backlog}, {"waiting", entry.waiting}});
+  }
+  return {{"connections", std::move(connections)}, {"listeners", std::move(listeners)}};
+}
+
+json ControlCommands::counters() const {
+  json out = json::object();
+  const mptcp::Counters& counters = live_.host().counters();
+  for (size_t i = 0; i < mptcp::kCounterCount; ++i) {
+    const auto counter = static_cast<mptcp::Counter>(i);
+    out[std::string(mptcp::name_of(counter))] = counters[counter];
+  }
+  return out;
+}
+
+ControlCommands::Result ControlCommands::endpoint(const json& request) {
+  const std::string action = request.value("action", std::string("show"));
+  if (action == "show") {
+    json out = json::array();
+    for (const mptcp::PathEndpoint& e : live_.host().path_config().endpoints) out.push_back(to_json(e));
+    return out;
+  }
+  if (action == "add") return add_endpoint(request);
+  if (action == "change") return change_endpoint(request);
+  if (action != "delete") return tl::unexpected(fmt::format("endpoint: no action \"{}\"", action));
+  const auto id = number(request, "id", 0, 1, 255);
+  if (!id) return tl::unexpected(id.error());
+  if (*id == 0) return tl::unexpected(std::string("endpoint delete: which \"id\"?"));
+  const host::Error error = live_.host().remove_endpoint(static_cast<uint8_t>(*id), live_.now());
+  if (error != host::Error::kNone)
+    return tl::unexpected(fmt::format("endpoint {}: {}", *id, describe(error)));
+  return json::object();
+}
+
+ControlCommands::Result ControlCommands::add_endpoint(const json& request) {
+  mptcp::PathEndpoint endpoint;
+  const auto address = wire::IpAddress::parse(request.value("address", std::string()));
+  if (!address)
+    return tl::unexpected(std::string("endpoint add: \"address\" must be an IPv4 or IPv6 address"));
+  const auto port = number(request, "port", 0, 1, 65535);
+  if (!port) return tl::unexpected(port.error());
+  const auto id = number(request, "id", 0, 1, 255);
+  if (!id) return tl::unexpected(id.error());
+  endpoint.address = *address;
+  endpoint.port = static_cast<uint16_t>(*port);
+  endpoint.id = static_cast<uint8_t>(*id);
+  endpoint.interface = request.value("interface", std::string());
+  if (const auto flags = read_flags(request, endpoint); !flags) return tl::unexpected(flags.error());
+  const auto added = live_.host().add_endpoint(endpoint, live_.now());
+  if (!added) {
+    return tl::unexpected(
+        fmt::format("endpoint {}: {}", endpoint.address.to_string(), describe(added.error())));
+  }
+  return json{{"id", *added}};
+}
+
+ControlCommands::Result ControlCommands::change_endpoint(const json& request) {
+  const auto id = number(request, "id", 0, 1, 255);
+  if (!id) return tl::unexpected(id.error());
+  mptcp::PathEndpoint wanted;
+  if (const auto flags = read_flags(request, wanted); !flags) return tl::unexpected(flags.error());
+  const host::Error error = live_.host().change_endpoint(static_cast<uint8_t>(*id), wanted.is_backup,
+                                                         wanted.is_fullmesh, live_.now());
+  if (error != host::Error::kNone)
+    return tl::unexpected(fmt::format("endpoint {}: {}", *id, describe(error)));
+  return json::object();
+}
+
+ControlCommands::Result ControlCommands::limits(const json& request) {
+  mptcp::PathLimits limits = live_.host().path_config().limits;
+  if (request.value("action", std::string("show")) == "set") {
+    const auto subflows = number(request, "subflows", limits.subflows, 0, 64);
+    if (!subflows) return tl::unexpected(subflows.error());
+    const auto accepted = number(request, "add_addr_accepted", limits.add_addr_accepted, 0, 64);
+    if (!accepted) return tl::unexpected(accepted.error());
+    limits.subflows = static_cast<uint8_t>(*subflows);
+    limits.add_addr_accepted = static_cast<uint8_t>(*accepted);
+    live_.host().set_limits(limits);
+  }
+  return json{{"subflows", limits.subflows}, {"add_addr_accepted", limits.add_addr_accepted}};
+}
+
+}  // namespace braid::service

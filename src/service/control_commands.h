@@ -1,0 +1,39 @@
+// What the control protocol's commands do.
+#pragma once
+
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <tl/expected.hpp>
+
+#include "io/live_host.h"
+#include "io/network.h"
+#include "service/socket_service.h"
+
+namespace braid::service {
+
+class ControlCommands {
+ public:
+  ControlCommands(io::LiveHost& live, const io::Network& network, const SocketService& sockets,
+                  std::function<void()> stop);
+
+  tl::expected<nlohmann::json, std::string> run(const nlohmann::json& request);
+
+ private:
+  using Result = tl::expected<nlohmann::json, std::string>;
+  nlohmann::json status() const;
+  nlohmann::json ss() const;
+  nlohmann::json counters() const;
+  Result endpoint(const nlohmann::json& request);
+  Result add_endpoint(const nlohmann::json& request);
+  Result change_endpoint(const nlohmann::json& request);
+  Result limits(const nlohmann::json& request);
+
+  io::LiveHost& live_;
+  const io::Network& network_;
+  const SocketService& sockets_;
+  std::function<void()> stop_;
+  Time started_;
+};
+
+}  // namespace braid::service

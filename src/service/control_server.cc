@@ -1,0 +1,116 @@
+#include "service/control_server.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+namespace braid::service {
+
+namespace {
+constexpr size_t kLongestLine = 65536;
+constexpr size_t kMostClients = 64;
+constexpr int kBacklog = 16;
+}  // namespace
+
+ControlServer::~ControlServer() {
+  for (const auto& [fd, client] : clients_) loop_.remove(fd);
+  if (!listener_) return;
+  loop_.remove(listener_.get());
+  unlink(path_.c_str());
+}
+
+io::Setup<void> ControlServer::listen(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof(address.sun_path)) {
+    return tl::unexpected(io::setup_error("the control socket " + path, ENAMETOOLONG, "Use a shorter path."));
+  }
+  std::memcpy(address.sun_path, path.data(), path.size());
+  const auto* name = reinterpret_cast<const sockaddr*>(&address);
+  io::FileDescriptor probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (connect(probe.get(), name, sizeof(address)) == 0) {
+    return tl::unexpected(io::setup_error("the control socket " + path, EADDRINUSE,
+                                          "Another daemon serves there; stop it or use another --socket."));
+  }
+  unlink(path.c_str());
+  io::FileDescriptor fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const mode_t previous = umask(0177);
+  const bool is_bound = fd && bind(fd.get(), name, sizeof(address)) == 0;
+  const int error = errno;
+  umask(previous);
+  if (!is_bound || ::listen(fd.get(), kBacklog) != 0) {
+    return tl::unexpected(io::setup_error("the control socket " + path, is_bound ? errno : error,
+                                          "Does its directory exist, and may you write there?"));
+  }
+  path_ = path;
+  listener_ = std::move(fd);
+  loop_.add(listener_.get(), io::Interest::kRead, [this](io::Readiness) { accept_client(); });
+  return {};
+}
+
+void ControlServer::accept_client() {
+  io::FileDescriptor fd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (!fd || clients_.size() >= kMostClients) return;
+  const int number = fd.get();
+  clients_[number] = std::make_unique<Client>(Client{std::move(fd), {}, {}});
+  loop_.add(number, io::Interest::kRead, [this, number](io::Readiness r) { on_ready(number, r); });
+}
+
+void ControlServer::on_ready(int fd, io::Readiness readiness) {
+  Client& client = *clients_.at(fd);
+  const bool is_over = readiness.failed || (readiness.readable && !read_lines(client)) || !flush(client);
+  if (is_over) {
+    loop_.remove(fd);
+    clients_.erase(fd);
+    return;
+  }
+  // One who does not read his answers gets no more of them.
+  loop_.modify(fd, client.output.empty() ? io::Interest::kRead : io::Interest::kWrite);
+}
+
+bool ControlServer::read_lines(Client& client) {
+  std::array<char, 16384> buffer;
+  const ssize_t n = recv(client.fd.get(), buffer.data(), buffer.size(), 0);
+  if (n < 0) return errno == EAGAIN || errno == EINTR;
+  if (n == 0) return false;
+  client.input.append(buffer.data(), static_cast<size_t>(n));
+  size_t end = 0;
+  while ((end = client.input.find('\n')) != std::string::npos) {
+    client.output += answer(client.input.substr(0, end)) + "\n";
+    client.input.erase(0, end + 1);
+  }
+  return client.input.size() <= kLongestLine;
+}
+
+bool ControlServer::flush(Client& client) {
+  while (!client.output.empty()) {
+    const ssize_t n = send(client.fd.get(), client.output.data(), client.output.size(), MSG_NOSIGNAL);
+    if (n < 0) return errno == EAGAIN || errno == EINTR;
+    client.output.erase(0, static_cast<size_t>(n));
+  }
+  return true;
+}
+
+std::string ControlServer::answer(const std::string& line) const {
+  const nlohmann::json request = nlohmann::json::parse(line, nullptr, false);
+  tl::expected<nlohmann::json, std::string> result =
+      tl::unexpected(std::string("a request is a JSON object with a \"command\""));
+  if (request.is_object() && request.contains("command") && request["command"].is_string()) {
+    result = handler_(request);
+  }
+  nlohmann::json out;
+  out["ok"] = result.has_value();
+  if (result) {
+    out["result"] = std::move(*result);
+  } else {
+    out["error"] = result.error();
+  }
+  return out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+}  // namespace braid::service

@@ -1,0 +1,157 @@
+#include "service/daemon.h"
+
+#include <signal.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+
+#include "io/event_loop.h"
+#include "io/live_host.h"
+#include "io/network.h"
+#include "service/control_commands.h"
+#include "service/control_server.h"
+#include "service/socket_protocol.h"
+#include "service/socket_service.h"
+
+namespace braid::service {
+
+namespace {
+
+void start_logging(const std::string& level) {
+  auto logger =
+      std::make_shared<spdlog::logger>("braid", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
+  logger->set_pattern("braid: %l: %v");
+  logger->set_level(spdlog::level::from_str(level));
+  spdlog::set_default_logger(std::move(logger));
+}
+
+// Each socket of a program costs a descriptor here.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  const rlim_t wanted = 1u << 20;
+  rlimit higher{wanted, std::max(limit.rlim_max, wanted)};
+  if (setrlimit(RLIMIT_NOFILE, &higher) == 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/// Says once how the start went, to whoever started us.
+class Readiness {
+ public:
+  explicit Readiness(int fd) : fd_(fd) {}
+  void tell(const std::string& line) {
+    if (!fd_) return;
+    const std::string text = line + "\n";
+    if (write(fd_.get(), text.data(), text.size()) < 0) spdlog::debug("nobody waits for us to be ready");
+    fd_.reset();
+  }
+
+ private:
+  io::FileDescriptor fd_;
+};
+
+/// All that runs, in the order in which it depends on each other.
+class Daemon {
+ public:
+  explicit Daemon(const DaemonOptions& options) : options_(options), lifeline_(options.lifeline_fd) {}
+  ~Daemon();
+
+  io::Setup<void> start();
+  void run() { loop_.run(); }
+
+ private:
+  io::Setup<void> make_directory() const;
+  void watch_lifeline();
+
+  const DaemonOptions& options_;
+  io::FileDescriptor lifeline_;
+  io::EventLoop loop_;
+  std::unique_ptr<io::SignalSource> signals_;
+  std::unique_ptr<io::LiveHost> live_;
+  std::unique_ptr<io::Network> network_;
+  std::unique_ptr<SocketService> sockets_;
+  std::unique_ptr<ControlCommands> commands_;
+  std::unique_ptr<ControlServer> control_;
+};
+
+// Peers are not left to find out by themselves: their connections are reset. Then down, top to bottom.
+Daemon::~Daemon() {
+  control_.reset();
+  commands_.reset();
+  sockets_.reset();
+  if (live_ != nullptr) {
+    for (const auto& entry : live_->host().connections()) live_->host().abort(entry.id, live_->now());
+    loop_.run_once(io::read_clock());
+  }
+  if (lifeline_) loop_.remove(lifeline_.get());
+  network_.reset();
+}
+
+io::Setup<void> Daemon::make_directory() const {
+  const std::filesystem::path directory = std::filesystem::path(options_.socket_path).parent_path();
+  if (directory.empty() || mkdir(directory.c_str(), 0755) == 0 || errno == EEXIST) return {};
+  return tl::unexpected(io::setup_error("the directory " + directory.string(), errno,
+                                        "Choose another place for the control socket with --socket."));
+}
+
+void Daemon::watch_lifeline() {
+  if (!lifeline_) return;
+  loop_.add(lifeline_.get(), io::Interest::kRead, [this](io::Readiness readiness) {
+    if (readiness.hung_up || readiness.readable) loop_.stop();
+  });
+}
+
+io::Setup<void> Daemon::start() {
+  signals_ = std::make_unique<io::SignalSource>(loop_, std::initializer_list<int>{SIGTERM, SIGINT},
+                                                [this](const signalfd_siginfo&) { loop_.stop(); });
+  if (auto made = make_directory(); !made) return made;
+  auto network = io::Network::open(options_.config.network);
+  if (!network) return tl::unexpected(network.error());
+  network_ = std::move(*network);
+  host::HostConfig host_config = options_.config.host;
+  network_->configure(host_config);
+  live_ = std::make_unique<io::LiveHost>(loop_, host_config);
+  if (!options_.config.capture_path.empty()) {
+    if (auto started = live_->start_capture(options_.config.capture_path); !started) return started;
+  }
+  if (auto attached = network_->attach(*live_); !attached) return attached;
+  sockets_ = std::make_unique<SocketService>(*live_, network_.get(), options_.config.sockets);
+  commands_ = std::make_unique<ControlCommands>(*live_, *network_, *sockets_, [this] { loop_.stop(); });
+  control_ = std::make_unique<ControlServer>(
+      loop_, [this](const nlohmann::json& request) { return commands_->run(request); });
+  // The control socket first: it finds out whether another daemon is there.
+  if (auto listening = control_->listen(options_.socket_path); !listening) return listening;
+  if (auto listening = sockets_->listen(options_.socket_path + kApplicationSuffix); !listening) {
+    return listening;
+  }
+  watch_lifeline();
+  return {};
+}
+
+}  // namespace
+
+int run_daemon(const DaemonOptions& options) {
+  start_logging(options.config.log_level);
+  raise_descriptor_limit();
+  signal(SIGPIPE, SIG_IGN);
+  Readiness readiness(options.ready_fd);
+  Daemon daemon(options);
+  if (const auto started = daemon.start(); !started) {
+    readiness.tell("error: " + started.error().message);
+    if (options.ready_fd < 0) spdlog::error("{}", started.error().message);
+    return 1;
+  }
+  spdlog::debug("serving programs at {}", options.socket_path);
+  readiness.tell("ready");
+  daemon.run();
+  return 0;
+}
+
+}  // namespace braid::service
