@@ -115,7 +115,9 @@ bool Connection::Impl::may_take_reinjections(const MptcpSubflow& subflow) const 
 std::optional<DataRange> Connection::Impl::rescue_head(MptcpSubflow& subflow, uint64_t max_bytes) {
   if (!config.opportunistic_retransmission || subflows.size() < 2 || subflow.is_stalled())
     return std::nullopt;
-  const bool is_window_blocked = sending.next < sending.buffer.end() && sending.window_edge <= sending.next;
+  // Less than a segment is left of it: what silly window avoidance makes of a closed one.
+  const bool is_window_blocked =
+      sending.next < sending.buffer.end() && sending.window_edge < sending.next + subflow.mss();
   const DataOffset head = sending.buffer.data_una();
   if (!is_window_blocked || head < sending.rescued_to || !may_take_reinjections(subflow)) return std::nullopt;
   MptcpSubflow* holder = holder_of(head, subflow);
