@@ -83,10 +83,26 @@ Setup<InstanceDirectory> InstanceDirectory::open() {
 }
 
 FileDescriptor InstanceDirectory::lock() const {
-  FileDescriptor fd(::open(path_of("lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
-  while (fd && flock(fd.get(), LOCK_EX) != 0 && errno == EINTR) {
+  const std::string path = path_of("lock");
+  for (;;) {
+    std::error_code ignored;
+    std::filesystem::create_directories(path_, ignored);
+    FileDescriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+    if (!fd) return fd;
+    while (flock(fd.get(), LOCK_EX) != 0 && errno == EINTR) {
+    }
+    // Whoever had it may have been the last one, and have removed the file.
+    struct stat held {
+    }, named{};
+    if (fstat(fd.get(), &held) != 0 || stat(path.c_str(), &named) != 0) continue;
+    if (held.st_ino == named.st_ino) return fd;
   }
-  return fd;
+}
+
+void InstanceDirectory::remove_all() const {
+  unlink(path_of("boot").c_str());
+  unlink(path_of("lock").c_str());
+  rmdir(path_.c_str());
 }
 
 std::string InstanceDirectory::instance_path(int number) const {

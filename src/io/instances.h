@@ -41,6 +41,9 @@ class InstanceDirectory {
   void update(const FileDescriptor& held, const InstanceRecord& record) const;
   void remove(int number) const;
 
+  /// The last one out, still under the lock: the directory goes.
+  void remove_all() const;
+
   std::string path_of(const std::string& file) const { return path_ + "/" + file; }
   /// Whether what the directory says is from before the machine was last started: nothing is left to undo.
   bool is_from_this_boot() const;

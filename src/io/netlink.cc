@@ -70,6 +70,11 @@ void for_each(nl_cache* cache, Visit&& visit) {
   }
 }
 
+// Not IFF_RUNNING: the kernel sets that up to a second after the carrier is there.
+bool is_usable(unsigned flags) {
+  return (flags & IFF_UP) != 0 && (flags & IFF_LOWER_UP) != 0 && (flags & IFF_DORMANT) == 0;
+}
+
 RuleObject build_rule(const Rule& rule) {
   RuleObject object(rtnl_rule_alloc());
   rtnl_rule_set_family(object.get(), af_of(rule.family));
@@ -215,7 +220,7 @@ std::vector<Link> Netlink::links() {
                       .name = rtnl_link_get_name(object),
                       .kind = kind == nullptr ? "" : kind,
                       .mtu = rtnl_link_get_mtu(object),
-                      .is_up = (flags & IFF_UP) != 0 && (flags & IFF_RUNNING) != 0,
+                      .is_up = is_usable(flags),
                       .is_loopback = (flags & IFF_LOOPBACK) != 0,
                       .is_enslaved = rtnl_link_get_master(object) != 0});
   });

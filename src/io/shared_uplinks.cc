@@ -89,6 +89,7 @@ Setup<void> clean_up_after_dead_instances() {
   if (!directory) return tl::unexpected(directory.error());
   const FileDescriptor lock = directory->lock();
   undo_the_dead(**netlink, *directory);
+  if (directory->live().empty()) directory->remove_all();
   return {};
 }
 
@@ -204,7 +205,9 @@ void SharedUplinks::undo() {
   const FileDescriptor lock = directory_.lock();
   undo_instance(*netlink_, directory_, record_);
   instance_.reset();
-  if (directory_.live().empty()) MachineChanges(directory_, *netlink_).undo_all();
+  if (!directory_.live().empty()) return;
+  MachineChanges(directory_, *netlink_).undo_all();
+  directory_.remove_all();
 }
 
 void SharedUplinks::configure(host::HostConfig& config) const {
