@@ -172,6 +172,7 @@ struct Subflow::Impl {
   void advance(Time now);
   Time next_deadline() const;
   void on_recovery_deadline(Time now);
+  Duration patience() const;
   void on_persist_deadline(Time now);
   void on_keepalive_deadline(Time now);
   Time keepalive_deadline() const;
@@ -204,6 +205,7 @@ struct Subflow::Impl {
   StreamOffset end{1};              // one past the last octet granted; the FIN's place once closing
   bool is_close_requested = false;  // no grants any more, FIN at `end`
   bool is_fin_sent = false;
+  Time first_timeout_at{};  // of the series under way
   bool is_stalled = false;  // told the upper of a timeout, not yet of progress
   bool is_orphaned = false;
   bool is_tail_probe_due = false;

@@ -54,9 +54,24 @@ void Subflow::Impl::on_recovery_deadline(Time now) {
   const uint32_t count = recovery.consecutive_timeouts();
   // A peer that shut its window over data in flight and still answers is not dead (RFC 9293, 3.8.6.1).
   const bool is_shut = window.bytes() == 0 && now - last_received <= 2 * kMaxPersist;
-  if (count > config.retransmission_attempts && !is_shut) return close_with(CloseReason::kTimedOut, now);
+  if (count == 1) first_timeout_at = now;
+  if (count > config.retransmission_attempts && now - first_timeout_at >= patience() && !is_shut) {
+    return close_with(CloseReason::kTimedOut, now);
+  }
   is_stalled = true;
   upper.on_retransmission_timeout(self, count, now);
+}
+
+// How long the configured attempts take with the usual back-off. While other subflows carry the data the
+// back-off has a low ceiling, which makes for more attempts, not for less patience (RFC 9293, 3.8.3: R2 is a
+// time).
+Duration Subflow::Impl::patience() const {
+  Duration total{0}, interval = recovery.rtt().rto();
+  for (uint32_t i = 0; i < config.retransmission_attempts; ++i) {
+    interval = std::min(2 * interval, config.rto.max);
+    total += interval;
+  }
+  return total;
 }
 
 // Armed when there is something to send, nothing is in flight whose ACK could open the window, and the window
