@@ -1,6 +1,7 @@
 #include "service/control_commands.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <optional>
@@ -140,6 +141,12 @@ ControlCommands::Result ControlCommands::run(const json& request) {
                     : fmt::format("there is no command \"{}\"; did you mean \"{}\"?", command, meant));
 }
 
+// By its number: tells `braid run` whether this daemon is of the caller's network.
+static uint64_t network_namespace() {
+  struct stat status {};
+  return stat("/proc/self/ns/net", &status) == 0 ? status.st_ino : 0;
+}
+
 json ControlCommands::status() const {
   json devices = json::array();
   for (const auto& device : live_.devices()) {
@@ -154,6 +161,7 @@ json ControlCommands::status() const {
   }
   return {{"version", BRAID_VERSION},
           {"pid", getpid()},
+          {"network_namespace", network_namespace()},
           {"uptime_us", microseconds(live_.now() - started_)},
           {"sockets", sockets_.socket_count()},
           {"connections", live_.host().connection_count()},
