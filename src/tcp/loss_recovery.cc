@@ -16,6 +16,7 @@ LossRecovery::State::State(const RecoveryConfig& recovery_config,
     : config(recovery_config), cc(std::move(algorithm)), rtt(recovery_config.rto) {
   BRAID_CHECK(cc != nullptr);
   config.mss_bytes = valid_mss(config.mss_bytes);
+  update_rto();
 }
 
 LossRecovery::LossRecovery(const RecoveryConfig& config,
@@ -28,22 +29,24 @@ uint64_t LossRecovery::State::in_flight_bytes() const {
   return in_flight - std::min(in_flight, duplicate_ack_bytes);
 }
 
-Duration LossRecovery::State::rto() const {
-  Duration rto = rtt.rto();
+void LossRecovery::State::update_rto() {
+  rto = rtt.rto();
   const Duration cap = std::max(rto, std::min(config.rto_backoff_max, config.rto.max));
   for (uint32_t i = 0; i < timeouts && rto < cap; ++i) rto *= 2;  // RFC 6298, 5.5
-  return std::min(rto, cap);
+  rto = std::min(rto, cap);
 }
 
 uint64_t LossRecovery::allowance_bytes() const {
-  const uint64_t mss = state_->config.mss_bytes;
+  const uint32_t mss = state_->config.mss_bytes;
   if (state_->spurious.is_probing_with_new_data()) {
-    return state_->spurious.new_data_allowance(state_->config.mss_bytes);
+    return state_->spurious.new_data_allowance(mss);
   }
-  const uint64_t window = state_->phase == State::Phase::kRecovery ? state_->prr.cwnd_bytes()
-                                                                   : std::max(state_->cc->cwnd_bytes(), mss);
+  const uint64_t window = state_->phase == State::Phase::kRecovery
+                              ? state_->prr.cwnd_bytes()
+                              : std::max<uint64_t>(state_->cc->cwnd_bytes(), mss);
   const uint64_t in_flight = state_->in_flight_bytes();
-  uint64_t allowance = window > in_flight ? window - in_flight : 0;
+  auto allowance =
+      static_cast<uint32_t>(std::min<uint64_t>(window > in_flight ? window - in_flight : 0, UINT32_MAX));
   // Whole segments only: what is in flight will make room for the next.
   allowance -= allowance % mss;
   if (state_->must_retransmit || state_->probe.is_due()) allowance = std::max(allowance, mss);
@@ -61,11 +64,8 @@ void LossRecovery::on_sent(uint64_t bytes, Time now) {
   if (s.phase == State::Phase::kRecovery) s.prr.on_sent(bytes);
   s.spurious.on_sent(bytes);
   s.note_window_use();
-  if (s.probe.is_due()) {
-    s.probe.on_sent(s.queue.snd_max(), false);
-  } else {
-    s.schedule_probe(now);
-  }
+  s.probe_from = now;
+  if (s.probe.is_due()) s.probe.on_sent(s.queue.snd_max(), false);
 }
 
 void LossRecovery::on_retransmitted(ByteRange range, Time now) {
@@ -98,7 +98,7 @@ void LossRecovery::before_send(Time now) {
   State& s = *state_;
   if (!s.queue.empty() || s.last_sent_at == kNever) return;
   const Duration idle = now - s.last_sent_at;
-  if (idle <= s.rto()) return;
+  if (idle <= s.rto) return;
   s.cc->on_idle_restart(idle);
   s.last_sent_at = now;
 }
@@ -115,6 +115,7 @@ void LossRecovery::on_application_limited() {
 
 void LossRecovery::on_handshake_rtt(Duration rtt, Time now) {
   state_->rtt.on_sample(rtt, now);
+  state_->update_rto();
   state_->cc->on_established(now);
 }
 
@@ -137,7 +138,10 @@ void LossRecovery::on_path_mtu_reduced(uint32_t mss_bytes) {
   }
 }
 
-void LossRecovery::set_rto_backoff_max(Duration max) { state_->config.rto_backoff_max = max; }
+void LossRecovery::set_rto_backoff_max(Duration max) {
+  state_->config.rto_backoff_max = max;
+  state_->update_rto();
+}
 
 void LossRecovery::set_congestion_control(std::unique_ptr<CongestionControl> congestion_control) {
   BRAID_CHECK(congestion_control != nullptr);
@@ -170,7 +174,7 @@ bool LossRecovery::in_recovery() const { return state_->phase != State::Phase::k
 uint32_t LossRecovery::consecutive_timeouts() const { return state_->timeouts; }
 Time LossRecovery::stalled_since() const { return state_->queue.empty() ? kNever : state_->progress_at; }
 const RttEstimator& LossRecovery::rtt() const { return state_->rtt; }
-Duration LossRecovery::current_rto() const { return state_->rto(); }
+Duration LossRecovery::current_rto() const { return state_->rto; }
 CongestionControl& LossRecovery::congestion_control() { return *state_->cc; }
 const CongestionControl& LossRecovery::congestion_control() const { return *state_->cc; }
 const LossRecovery::Totals& LossRecovery::totals() const { return state_->totals; }

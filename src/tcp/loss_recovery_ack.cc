@@ -30,10 +30,10 @@ AckOutcome LossRecovery::on_ack(const AckInput& input) {
   } else {
     s.take_duplicate(round);
   }
-  s.sample_rtt(round);
   if (round.acked_bytes > 0) {
     s.timeouts = 0;
-    s.progress_at = input.now;
+    s.progress_at = s.probe_from = input.now;
+    s.sample_rtt(round);
   }
   s.close_probe(round);
   outcome.was_spurious = s.undo_if_spurious(round);
@@ -132,9 +132,12 @@ void LossRecovery::State::sample_rtt(const Round& round) {
   } else if (round.input.timestamp_rtt && round.did_advance) {
     rtt.on_sample(*round.input.timestamp_rtt, now);
   }
+  update_rto();
 }
 
 void LossRecovery::State::close_probe(const Round& round) {
+  if (!probe.is_open() && !probe.is_due()) return;
+  probe_from = round.input.now;
   const bool is_plain_duplicate = !round.did_advance && !round.has_sacked && round.input.sack.empty() &&
                                   !round.input.has_payload && !round.input.is_window_update;
   if (probe.on_ack(round.input.ack, round.dsack.has_value(), is_plain_duplicate) && phase == Phase::kOpen) {
@@ -144,6 +147,7 @@ void LossRecovery::State::close_probe(const Round& round) {
 }
 
 bool LossRecovery::State::undo_if_spurious(const Round& round) {
+  if (!spurious.is_armed()) return false;
   SpuriousEvidence evidence;
   evidence.did_advance = round.did_advance;
   evidence.is_duplicate = round.is_duplicate || round.has_sacked;
@@ -159,6 +163,7 @@ bool LossRecovery::State::undo_if_spurious(const Round& round) {
   queue.clear_lost();
   phase = Phase::kOpen;
   must_retransmit = false;
+  probe_from = round.input.now;
   totals.spurious += 1;
   return true;
 }
@@ -251,7 +256,7 @@ void LossRecovery::State::respond(const Round& round) {
 
 void LossRecovery::State::restart_timers(const Round& round) {
   if (queue.empty()) {
-    probe_deadline = reorder_deadline = renege_deadline = kNever;
+    reorder_deadline = renege_deadline = kNever;
     return;
   }
   const Time now = round.input.now;
@@ -262,7 +267,6 @@ void LossRecovery::State::restart_timers(const Round& round) {
     // An honest receiver would have acknowledged this; it gets half a round trip to correct itself.
     renege_deadline = now + std::max(rtt.srtt() / 2, Duration(10ms));
   }
-  if (round.acked_bytes > 0) schedule_probe(now);
 }
 
 }  // namespace braid::tcp

@@ -45,8 +45,10 @@ struct LossRecovery::State {
   State(const RecoveryConfig& recovery_config, std::unique_ptr<CongestionControl> algorithm);
 
   uint64_t in_flight_bytes() const;
-  Duration rto() const;
-  Time rto_deadline() const { return queue.empty() ? kNever : rto_from + rto(); }
+  /// Whatever the RTO depends on has changed.
+  void update_rto();
+  Time rto_deadline() const { return queue.empty() ? kNever : rto_from + rto; }
+  Time probe_deadline() const;
   LossSample loss_sample(Time now, uint64_t flight_size) const { return {now, flight_size, rtt.srtt()}; }
 
   void note_window_use();
@@ -72,7 +74,6 @@ struct LossRecovery::State {
   // loss_recovery_timers.cc
   TimeoutAction on_reorder_deadline(Time now);
   void on_timeout(Time now);
-  void schedule_probe(Time now);
 
   RecoveryConfig config;
   std::unique_ptr<CongestionControl> cc;
@@ -94,9 +95,10 @@ struct LossRecovery::State {
 
   Time progress_at = kNever;  // last time that anything was acknowledged, or sent on an empty queue
   Time last_sent_at = kNever;
-  Time rto_from = kNever;  // the RTO runs from here while anything is outstanding
+  Duration rto{0};           // with back-off
+  Time rto_from = kNever;    // the RTO runs from here while anything is outstanding
+  Time probe_from = kNever;  // the probe timeout runs from here while one is possible
   Time reorder_deadline = kNever;
-  Time probe_deadline = kNever;
   Time renege_deadline = kNever;
 
   // How full the window was, this round trip (RFC 7661's question).

@@ -8,7 +8,7 @@ namespace braid::tcp {
 Time LossRecovery::next_deadline() const {
   const State& s = *state_;
   if (s.queue.empty()) return kNever;
-  return std::min({s.reorder_deadline, s.probe_deadline, s.renege_deadline, s.rto_deadline()});
+  return std::min({s.reorder_deadline, s.probe_deadline(), s.renege_deadline, s.rto_deadline()});
 }
 
 TimeoutAction LossRecovery::on_deadline(Time now) {
@@ -21,8 +21,7 @@ TimeoutAction LossRecovery::on_deadline(Time now) {
     s.on_timeout(now);
     return TimeoutAction::kRto;
   }
-  if (now >= s.probe_deadline) {
-    s.probe_deadline = kNever;
+  if (now >= s.probe_deadline()) {
     s.probe.on_fired(s.queue.outstanding_bytes());
     s.rto_from = now;
     s.totals.tail_probes += 1;
@@ -80,21 +79,21 @@ void LossRecovery::State::on_timeout(Time now) {
   duplicate_acks = 0;
   duplicate_ack_bytes = 0;
   probe.cancel();
-  probe_deadline = reorder_deadline = renege_deadline = kNever;
+  reorder_deadline = renege_deadline = kNever;
   if (timeouts < UINT32_MAX) ++timeouts;
+  update_rto();
   totals.timeouts += 1;
   rto_from = now;
 }
 
 // RFC 8985, 7.2: in open state, with SACK, nothing SACKed, and not while another probe is on its way.
-void LossRecovery::State::schedule_probe(Time now) {
+Time LossRecovery::State::probe_deadline() const {
   if (!config.is_sack_enabled || phase != Phase::kOpen || queue.empty() || queue.sacked_bytes() > 0 ||
-      !rtt.has_sample() || probe.is_open() || timeouts > 0) {
-    probe_deadline = kNever;
-    return;
+      !rtt.has_sample() || probe.is_open() || probe.is_due() || timeouts > 0) {
+    return kNever;
   }
   const bool is_single = queue.outstanding_bytes() <= config.mss_bytes;
-  probe_deadline = std::min(now + TailProbe::timeout(rtt.srtt(), is_single), rto_deadline());
+  return std::min(probe_from + TailProbe::timeout(rtt.srtt(), is_single), rto_deadline());
 }
 
 }  // namespace braid::tcp

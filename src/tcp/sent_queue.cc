@@ -36,15 +36,22 @@ void SentQueue::append(uint64_t bytes, uint32_t segment_bytes, Time now) {
   record.sent_at = now;
   record.transmission = ++transmissions_;
   record.segment_bytes = segment_bytes;
-  record.is_sacked = record.is_lost = record.is_retransmitted = false;
+  record.is_sacked = record.is_lost = record.is_retransmitted = record.is_indexed = false;
   by_sequence_.push_back(record);
   by_time_.push_back(record);
 }
 
 SentQueue::BySequence::iterator SentQueue::first_overlapping(StreamOffset offset) {
-  auto it = by_sequence_.upper_bound(offset, BeforeInSequence{});
-  if (it != by_sequence_.begin() && std::prev(it)->end > offset) --it;
-  return it;
+  auto next = by_position_.empty() ? by_sequence_.begin()
+                                   : std::next(by_sequence_.iterator_to(*by_position_.rbegin()));
+  for (; next != by_sequence_.end() && next->begin <= offset; ++next) {
+    by_position_.push_back(*next);
+    next->is_indexed = true;
+  }
+  const auto after = by_position_.upper_bound(offset, BeforeInSequence{});
+  if (after == by_position_.begin()) return by_sequence_.begin();
+  const auto it = by_sequence_.iterator_to(*std::prev(after));
+  return it->end > offset ? it : std::next(it);
 }
 
 // Makes `part`, which lies inside the record, a record of its own. Nothing if there is no whole segment in it
@@ -75,7 +82,9 @@ SentRecord& SentQueue::split(SentRecord& record, StreamOffset at) {
   rest.is_lost = record.is_lost;
   rest.is_retransmitted = record.is_retransmitted;
   record.end = at;
-  by_sequence_.insert_before(std::next(by_sequence_.iterator_to(record)), rest);
+  rest.is_indexed = record.is_indexed;
+  by_sequence_.insert(std::next(by_sequence_.iterator_to(record)), rest);
+  if (record.is_indexed) by_position_.insert_before(std::next(by_position_.iterator_to(record)), rest);
   if (record.is_lost) {
     by_loss_.insert_before(std::next(by_loss_.iterator_to(record)), rest);
   } else {
@@ -122,8 +131,7 @@ void SentQueue::absorb_next(SentRecord& record) {
   } else {
     by_time_.erase(by_time_.iterator_to(next));
   }
-  by_sequence_.erase(by_sequence_.iterator_to(next));
-  free_.push_front(next);
+  release(next);
 }
 
 void SentQueue::become_lost(SentRecord& record) {
@@ -152,7 +160,12 @@ void SentQueue::remove(SentRecord& record) {
   } else {
     leave_flight_or_loss(record);
   }
+  release(record);
+}
+
+void SentQueue::release(SentRecord& record) {
   by_sequence_.erase(by_sequence_.iterator_to(record));
+  if (record.is_indexed) by_position_.erase(by_position_.iterator_to(record));
   free_.push_front(record);
 }
 

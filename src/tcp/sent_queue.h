@@ -1,7 +1,9 @@
 // What was sent and not yet acknowledged, as records: runs of octets that share their fate so far. The
 // records tile [snd_una, snd_max) without gaps. A super-segment is one record; it is split when a SACK or a
 // retransmission tells its parts apart, and SACKed neighbours are merged again, so a scoreboard walk never
-// passes the same SACKed octets twice.
+// passes the same SACKed octets twice. Positions are looked up through a tree that a record enters when such
+// a look-up first reaches it: while nothing is lost there is none, and sending and acknowledging touch only
+// lists.
 #pragma once
 
 #include <boost/intrusive/list.hpp>
@@ -39,9 +41,11 @@ struct SentRecord {
   bool is_sacked = false;
   bool is_lost = false;  // thought lost, not yet sent again
   bool is_retransmitted = false;
-  TreeHook<struct InSequence> by_sequence;
-  TreeHook<struct InLost> by_loss;  // linked while is_lost
-  ListHook by_time;                 // linked while in flight, and on the free list
+  bool is_indexed = false;
+  ListHook by_sequence;
+  TreeHook<struct InIndex> by_position;  // linked while is_indexed
+  TreeHook<struct InLost> by_loss;       // linked while is_lost
+  ListHook by_time;                      // linked while in flight, and on the free list
 };
 
 /// Octets that an ACK newly reports as arrived: (part of) a record as it was before.
@@ -149,11 +153,14 @@ class SentQueue {
     bool operator()(StreamOffset a, const SentRecord& b) const { return a < b.begin; }
     bool operator()(const SentRecord& a, StreamOffset b) const { return a.begin < b; }
   };
-  using BySequence =
+  using BySequence = boost::intrusive::list<
+      SentRecord, boost::intrusive::member_hook<SentRecord, SentRecord::ListHook, &SentRecord::by_sequence>,
+      boost::intrusive::constant_time_size<true>>;
+  using ByPosition =
       boost::intrusive::set<SentRecord, boost::intrusive::compare<BeforeInSequence>,
-                            boost::intrusive::member_hook<SentRecord, SentRecord::TreeHook<struct InSequence>,
-                                                          &SentRecord::by_sequence>,
-                            boost::intrusive::constant_time_size<true>>;
+                            boost::intrusive::member_hook<SentRecord, SentRecord::TreeHook<struct InIndex>,
+                                                          &SentRecord::by_position>,
+                            boost::intrusive::constant_time_size<false>>;
   using ByLoss = boost::intrusive::set<
       SentRecord, boost::intrusive::compare<BeforeInSequence>,
       boost::intrusive::member_hook<SentRecord, SentRecord::TreeHook<struct InLost>, &SentRecord::by_loss>,
@@ -176,6 +183,7 @@ class SentQueue {
   void absorb_next(SentRecord& record);
   void trim(SentRecord& record, StreamOffset begin);
   void remove(SentRecord& record);
+  void release(SentRecord& record);
   void leave_flight_or_loss(SentRecord& record);
   void sort_by_time();
   SentRecord& allocate();
@@ -187,6 +195,7 @@ class SentQueue {
   uint64_t lost_bytes_ = 0;
   uint64_t sacked_segments_ = 0;
   BySequence by_sequence_;
+  ByPosition by_position_;  // the first so many of by_sequence_
   ByLoss by_loss_;
   ByTime by_time_;
   ByTime free_;

@@ -39,6 +39,7 @@ class SpuriousDetector {
   void on_nothing_new();
 
   /// F-RTO has seen the first ACK: new data goes out now, and no retransmission, until the second has come.
+  bool is_armed() const { return is_armed_; }
   bool is_probing_with_new_data() const { return frto_ == Frto::kSecondAck; }
   /// RFC 5682, 2.1, step 2b: two segments.
   uint64_t new_data_allowance(uint32_t mss_bytes) const {
