@@ -21,6 +21,9 @@ struct SocketSettings {
 };
 
 struct Config {
+  /// Every path is used unless the file says otherwise; the engine's own limits are the kernel's.
+  Config() { host.paths.limits = {.subflows = 8, .add_addr_accepted = 8}; }
+
   host::HostConfig host;           // [connection], [limits], [[endpoint]]
   io::NetworkConfig network;       // [network]
   SocketSettings sockets;          // [sockets]

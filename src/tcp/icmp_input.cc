@@ -29,12 +29,6 @@ int to_errno(wire::IcmpErrorKind kind) {
   return EHOSTUNREACH;
 }
 
-/// RFC 1122, 4.2.3.9: these will not go away by trying again.
-bool is_hard(wire::IcmpErrorKind kind) {
-  return kind == wire::IcmpErrorKind::kPortUnreachable || kind == wire::IcmpErrorKind::kProtocolUnreachable ||
-         kind == wire::IcmpErrorKind::kAdministrativelyProhibited;
-}
-
 /// Smaller MTUs are not believed: 552 is what Linux takes from IPv4 paths, 1280 is IPv6's own minimum.
 constexpr uint32_t kMinMtuV4 = 552, kMinMtuV6 = 1280;
 constexpr uint32_t kHeadersV4 = 40, kHeadersV6 = 60;
@@ -54,7 +48,9 @@ void Subflow::Impl::on_icmp(const wire::IcmpError& error, Time now) {
   if (!is_synchronized()) {
     if (error.seq != handshake.initial_seq || error.kind == wire::IcmpErrorKind::kPacketTooBig) return;
     soft_error = to_errno(error.kind);
-    if (state == State::kSynSent && is_hard(error.kind)) close_with(CloseReason::kUnreachable, now);
+    // A connect() that a router or the own kernel says is hopeless fails at once, soft errors too, as on Linux:
+    // the caller has other addresses to try (RFC 5461, 4.1).
+    if (state == State::kSynSent) close_with(CloseReason::kUnreachable, now);
     return;
   }
   const StreamOffset quoted = unwrap(error.seq, handshake.initial_seq, recovery.snd_una());

@@ -158,11 +158,12 @@ TEST_F(IcmpTest, HardErrorRefusesAConnectionThatOpens) {
   EXPECT_EQ(subflow->soft_error(), ECONNREFUSED);
 }
 
-TEST_F(IcmpTest, SoftErrorIsOnlyRemembered) {
+TEST_F(IcmpTest, SoftErrorEndsAConnectionThatOpensToo) {
   subflow->connect(now);
   sent();
   error(wire::IcmpErrorKind::kHostUnreachable, 0);
-  EXPECT_EQ(state(), State::kSynSent);
+  EXPECT_EQ(state(), State::kClosed);
+  EXPECT_EQ(upper.closed, CloseReason::kUnreachable);
   EXPECT_EQ(subflow->soft_error(), EHOSTUNREACH);
 }
 
