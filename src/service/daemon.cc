@@ -23,6 +23,11 @@ namespace braid::service {
 
 namespace {
 
+// Once its programs have ended a private daemon still delivers what they wrote, as a kernel would: for so
+// long.
+constexpr Duration kLongestDrain = 10s;
+constexpr Duration kDrainCheck = 2ms;
+
 void start_logging(const std::string& level) {
   auto logger =
       std::make_shared<spdlog::logger>("braid", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
@@ -69,6 +74,7 @@ class Daemon {
  private:
   io::Setup<void> make_directory() const;
   void watch_lifeline();
+  void drain(Time until);
 
   const DaemonOptions& options_;
   io::FileDescriptor lifeline_;
@@ -90,7 +96,7 @@ Daemon::~Daemon() {
     for (const auto& entry : live_->host().connections()) live_->host().abort(entry.id, live_->now());
     loop_.run_once(io::read_clock());
   }
-  if (lifeline_) loop_.remove(lifeline_.get());
+  if (lifeline_) loop_.remove(lifeline_.get());  // nothing happens if it hung up before
   network_.reset();
 }
 
@@ -104,8 +110,16 @@ io::Setup<void> Daemon::make_directory() const {
 void Daemon::watch_lifeline() {
   if (!lifeline_) return;
   loop_.add(lifeline_.get(), io::Interest::kRead, [this](io::Readiness readiness) {
-    if (readiness.hung_up || readiness.readable) loop_.stop();
+    if (!readiness.hung_up && !readiness.readable) return;
+    loop_.remove(lifeline_.get());
+    drain(loop_.now() + kLongestDrain);
   });
+}
+
+void Daemon::drain(Time until) {
+  const bool is_done = sockets_->socket_count() == 0 && live_->host().connection_count() == 0;
+  if (is_done || loop_.now() >= until) return loop_.stop();
+  loop_.call_at(loop_.now() + kDrainCheck, [this, until] { drain(until); });
 }
 
 io::Setup<void> Daemon::start() {
