@@ -48,8 +48,8 @@ void Subflow::Impl::on_icmp(const wire::IcmpError& error, Time now) {
   if (!is_synchronized()) {
     if (error.seq != handshake.initial_seq || error.kind == wire::IcmpErrorKind::kPacketTooBig) return;
     soft_error = to_errno(error.kind);
-    // A connect() that a router or the own kernel says is hopeless fails at once, soft errors too, as on Linux:
-    // the caller has other addresses to try (RFC 5461, 4.1).
+    // A connect() that a router or the own kernel says is hopeless fails at once, soft errors too, as on
+    // Linux: the caller has other addresses to try (RFC 5461, 4.1).
     if (state == State::kSynSent) close_with(CloseReason::kUnreachable, now);
     return;
   }
