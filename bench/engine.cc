@@ -63,14 +63,17 @@ class Wire final : public host::HostSink {
     received.checksum = is_checked_ ? wire::ChecksumState::kUnverified : wire::ChecksumState::kValid;
     queue_.push_back({interface, std::move(received)});
   }
-  bool deliver(Time now) {
-    if (queue_.empty()) return false;
+  /// The receiver answers after each `batch` packets, by `back`: with 1 or 2, an ACK goes for every second
+  /// segment.
+  void deliver(size_t batch, Wire& back, Time now) {
     // What the receiver sends goes the other way, so this queue only shrinks.
-    while (!queue_.empty()) {
-      auto [interface, packet] = queue_.pop_front();
-      to_.receive(interface, packet, now);
+    for (size_t n = 1; !queue_.empty(); ++n) {
+      {
+        const Entry entry = queue_.pop_front();
+        to_.receive(entry.interface, entry.packet, now);
+      }
+      if (n % batch == 0) to_.transmit(back, now);
     }
-    return true;
   }
   uint64_t data_packets() const { return data_packets_; }
   uint64_t data_segments() const { return data_segments_; }
@@ -92,8 +95,9 @@ wire::IpAddress address(int path, int end) {
 
 class Pair {
  public:
-  Pair(const Case& setup, uint64_t buffer_bytes)
-      : random_(7),
+  Pair(const Case& setup, uint64_t buffer_bytes, size_t batch)
+      : batch_(batch),
+        random_(7),
         client_(config(setup, buffer_bytes), random_, now_),
         server_(config(setup, buffer_bytes), random_, now_),
         to_client_(client_, setup.has_tcp_checksum),
@@ -115,8 +119,8 @@ class Pair {
 
   /// One round trip: both ends send what is due, time goes on, packets arrive.
   void round() {
-    turn(client_, to_server_);
-    turn(server_, to_client_);
+    turn(client_, to_server_, to_client_);
+    turn(server_, to_client_, to_server_);
   }
   /// Skips to the next timer when nothing was in the air.
   void settle() {
@@ -133,10 +137,10 @@ class Pair {
   Time now() const { return now_; }
 
  private:
-  void turn(host::Host& from, Wire& wire) {
+  void turn(host::Host& from, Wire& wire, Wire& back) {
     from.transmit(wire, now_);
     now_ += kOneWay;
-    wire.deliver(now_);
+    wire.deliver(batch_, back, now_);
     if (client_.next_deadline() <= now_) client_.advance(now_);
     if (server_.next_deadline() <= now_) server_.advance(now_);
   }
@@ -164,6 +168,7 @@ class Pair {
     return config;
   }
 
+  size_t batch_;
   Time now_{};
   SeededRandom random_;
   host::Host client_, server_;
@@ -175,8 +180,8 @@ struct Result {
   double ns_per_segment = 0, ns_per_packet = 0, ns_per_byte = 0, gbit_per_second = 0;
 };
 
-Result run_transfer(const Case& setup, uint64_t megabytes, uint64_t buffer_bytes) {
-  Pair pair(setup, buffer_bytes);
+Result run_transfer(const Case& setup, uint64_t megabytes, uint64_t buffer_bytes, size_t batch) {
+  Pair pair(setup, buffer_bytes, batch);
   const host::ConnectionId client_id = pair.connect();
   pair.settle();
   const host::ConnectionId server_id = pair.accept();
@@ -203,7 +208,7 @@ Result run_transfer(const Case& setup, uint64_t megabytes, uint64_t buffer_bytes
       if (idle > 1'000'000) throw std::runtime_error("transfer stalled: " + setup.name);
     }
   };
-  transfer(32u << 20);
+  transfer(std::min<uint64_t>(megabytes, 32) << 20);  // windows and pools reach their size
   const uint64_t segments_before = pair.to_server().data_segments();
   const uint64_t packets_before = pair.to_server().data_packets();
   const uint64_t received_before = received;
@@ -235,7 +240,7 @@ ConnectionResult run_connections(bool is_multipath, int count) {
   setup.is_multipath = is_multipath;
   ConnectionResult result;
   {
-    Pair pair(setup, 256u << 10);
+    Pair pair(setup, 256u << 10, 1);
     const double start = cpu_seconds();
     constexpr int kBatch = 100;
     for (int done = 0; done < count; done += kBatch) {
@@ -252,7 +257,7 @@ ConnectionResult run_connections(bool is_multipath, int count) {
     }
     result.us_per_connection = (cpu_seconds() - start) * 1e6 / count;
   }
-  Pair pair(setup, 256u << 10);
+  Pair pair(setup, 256u << 10, 1);
   constexpr int kIdle = 10'000;
   const auto before = static_cast<double>(mallinfo2().uordblks);
   for (int i = 0; i < kIdle; i += 1000) {
@@ -298,12 +303,15 @@ std::vector<Case> cases() {
 int main(int argc, char** argv) {
   CLI::App app{"Cost of the engine alone: two hosts back to back in memory"};
   uint64_t megabytes = 256, buffer_kilobytes = 512;
+  size_t batch = 1;
   int runs = 5, connections = 20'000;
   std::string only;
   bool is_json = false;
   app.add_option("--megabytes", megabytes, "Transferred per run");
   app.add_option("--buffer", buffer_kilobytes, "Send and receive buffer, KiB");
-  app.add_option("--runs", runs, "The median of so many is shown");
+  app.add_option("--batch", batch, "Packets handed in before the host may answer")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--runs", runs, "The best of so many is shown: others on the machine only add");
   app.add_option("--only", only, "Only cases whose name contains this");
   app.add_option("--connections", connections, "Connections to open and close; 0: leave that out");
   app.add_flag("--json", is_json, "Machine-readable");
@@ -317,18 +325,19 @@ int main(int argc, char** argv) {
   for (const Case& setup : cases()) {
     if (setup.name.find(only) == std::string::npos) continue;
     std::vector<Result> results;
-    for (int i = 0; i < runs; ++i) results.push_back(run_transfer(setup, megabytes, buffer_kilobytes << 10));
+    for (int i = 0; i < runs; ++i)
+      results.push_back(run_transfer(setup, megabytes, buffer_kilobytes << 10, batch));
     std::sort(results.begin(), results.end(),
               [](const Result& a, const Result& b) { return a.ns_per_byte < b.ns_per_byte; });
-    const Result& median = results[results.size() / 2];
+    const Result& best = results.front();
     report.push_back({{"case", setup.name},
-                      {"ns_per_segment", median.ns_per_segment},
-                      {"ns_per_packet", median.ns_per_packet},
-                      {"ns_per_byte", median.ns_per_byte},
-                      {"gbit_per_second", median.gbit_per_second}});
+                      {"ns_per_segment", best.ns_per_segment},
+                      {"ns_per_packet", best.ns_per_packet},
+                      {"ns_per_byte", best.ns_per_byte},
+                      {"gbit_per_second", best.gbit_per_second}});
     if (!is_json) {
-      fmt::print("{:<40} {:>10.0f} {:>10.0f} {:>8.3f} {:>8.1f}\n", setup.name, median.ns_per_segment,
-                 median.ns_per_packet, median.ns_per_byte, median.gbit_per_second);
+      fmt::print("{:<40} {:>10.0f} {:>10.0f} {:>8.3f} {:>8.1f}\n", setup.name, best.ns_per_segment,
+                 best.ns_per_packet, best.ns_per_byte, best.gbit_per_second);
       std::fflush(stdout);
     }
   }
