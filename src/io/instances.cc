@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <array>
@@ -36,6 +37,16 @@ InstanceRecord from_text(int number, const std::string& text) {
   return record;
 }
 
+// The cookie (Linux 5.14) never comes twice, while the inode's number may pass to another namespace.
+uint64_t network_namespace_number() {
+  const FileDescriptor fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  uint64_t cookie = 0;
+  socklen_t size = sizeof(cookie);
+  if (getsockopt(fd.get(), SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) == 0) return cookie;
+  struct stat status {};
+  return stat("/proc/thread-self/ns/net", &status) == 0 ? status.st_ino : 0;
+}
+
 std::vector<std::string> candidates() {
   std::vector<std::string> result = {"/run/braid"};
   if (const char* runtime = std::getenv("XDG_RUNTIME_DIR")) result.push_back(std::string(runtime) + "/braid");
@@ -66,13 +77,10 @@ bool write_file(const std::string& path, const std::string& content) {
 }
 
 Setup<InstanceDirectory> InstanceDirectory::open() {
-  struct stat name_space {};
-  if (stat("/proc/thread-self/ns/net", &name_space) != 0) {
-    return tl::unexpected(setup_error("Cannot tell which network namespace this is", errno));
-  }
+  const uint64_t name_space = network_namespace_number();
   int error = 0;
   for (const std::string& base : candidates()) {
-    const std::string path = fmt::format("{}/net-{}", base, name_space.st_ino);
+    const std::string path = fmt::format("{}/net-{}", base, name_space);
     std::error_code failure;
     std::filesystem::create_directories(path, failure);
     if (!failure && access(path.c_str(), W_OK) == 0) return InstanceDirectory(path);

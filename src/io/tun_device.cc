@@ -41,7 +41,7 @@ SetupError describe_open_failure(int error) {
 }
 
 SetupError describe_create_failure(const std::string& name, int error) {
-  const std::string what = fmt::format("Cannot make the TUN device {}", name);
+  const std::string what = fmt::format("Cannot make the TUN device {} with /dev/net/tun", name);
   if (error == EPERM) {
     return setup_error(what, error,
                        "It takes CAP_NET_ADMIN: run as root, or give the program that capability "
@@ -49,6 +49,11 @@ SetupError describe_create_failure(const std::string& name, int error) {
   }
   if (error == EBUSY || error == EEXIST) {
     return setup_error(what, error, "Another program has a device of that name; choose another.");
+  }
+  if (error == ENOTTY) {
+    return setup_error(what, error,
+                       "That file is not the TUN driver: in a container, pass the device in "
+                       "(--device /dev/net/tun).");
   }
   return setup_error(what, error);
 }
