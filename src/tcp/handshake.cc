@@ -87,11 +87,11 @@ void Subflow::Impl::on_handshake_rtt(std::optional<wire::Timestamps> echoed, Tim
     recovery.congestion_control().on_established(now);
   }
   // A SYN or SYN/ACK was lost: the initial window is one segment (RFC 5681, 3.1), unless it turns out that
-  // the first one was answered after all, only late.
+  // the first one was answered after all, only late. It says nothing about the capacity: ssthresh stays high.
   const bool was_spurious =
       by_timestamp && *by_timestamp > now - handshake.last_sent_at + TimestampClock::kTick;
   if (!was_spurious) {
-    recovery.congestion_control().on_timeout({.now = now, .in_flight_bytes = recovery.cwnd_bytes()}, true);
+    recovery.congestion_control().on_timeout({.now = now, .in_flight_bytes = recovery.cwnd_bytes()}, false);
   }
 }
 

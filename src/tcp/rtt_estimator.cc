@@ -12,7 +12,8 @@ constexpr Duration kGranularity = 1us;
 }  // namespace
 
 void RttEstimator::on_sample(Duration rtt, Time now) {
-  rtt = std::max(rtt, kGranularity);
+  rtt =
+      std::clamp(rtt, kGranularity, std::max(limits_.max, kGranularity));  // the peer's echo may be anything
   latest_ = rtt;
   if (!has_sample()) {  // RFC 6298, 2.2
     srtt_ = rtt;
