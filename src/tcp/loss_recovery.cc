@@ -106,11 +106,7 @@ void LossRecovery::before_send(Time now) {
 void LossRecovery::on_application_limited() {
   State& s = *state_;
   s.is_application_limited = true;
-  if (s.spurious.is_probing_with_new_data()) {
-    s.spurious.on_nothing_new();
-    // Whoever asks for the next deadline comes back at once, for the retransmissions.
-    if (!s.spurious.is_probing_with_new_data()) s.reorder_deadline = s.progress_at;
-  }
+  s.spurious.on_nothing_new();
 }
 
 void LossRecovery::on_handshake_rtt(Duration rtt, Time now) {

@@ -109,7 +109,8 @@ class LossRecovery {
   void before_send(Time now);
   /// New octets [snd_max, snd_max + bytes) went out.
   void on_sent(uint64_t bytes, Time now);
-  /// The application had nothing more to send though the window had room (for window validation).
+  /// The application had nothing more to send though the window had room (for window validation). Ask for
+  /// retransmissions once more afterwards: F-RTO (RFC 5682) holds them back for as long as new data may go.
   void on_application_limited();
   /// The range went out again (its segments are then in flight again). Part of what poll_retransmission gave.
   void on_retransmitted(ByteRange range, Time now);

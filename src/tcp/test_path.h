@@ -161,7 +161,7 @@ class TestPath {
         send_new(std::min(room, unsent_));
       } else {
         recovery.on_application_limited();
-        return;
+        if (!recovery.poll_retransmission(room) || recovery.allowance_bytes() == 0) return;
       }
       ASSERT_LT(sent.size(), kMaxSteps);
     }
