@@ -18,7 +18,7 @@ void configure(Pair& pair, uint64_t seed) {
     config.window_scale = static_cast<uint8_t>(random.below(15));
     config.use_timestamps = chance(0.7);
     config.use_sack = chance(0.7);
-    config.max_super_segment = chance(0.5) ? 64'240 : static_cast<uint32_t>(1 + random.below(5000));
+    config.max_super_segment = chance(0.5) ? 64'240 : static_cast<uint32_t>(random.below(20000));
     config.time_wait = 1h;  // the last ACK may be lost again and again
     config.syn_attempts = config.syn_ack_attempts = 30;
     config.retransmission_attempts = 60;
@@ -27,7 +27,7 @@ void configure(Pair& pair, uint64_t seed) {
     end->upper.capacity = chance(0.3) ? 1 + random.below(3000) : 1 + random.below(400'000);
     end->upper.pending = chance(0.1) ? 0 : random.below(chance(0.5) ? 200'000 : 5'000);
     // A small buffer or an octet a segment makes a long story.
-    if (end->upper.capacity < 500 || end->upper.map_bytes < 100 || config.max_super_segment < 100) {
+    if (end->upper.capacity < 500 || end->upper.map_bytes < 100) {
       end->upper.pending = std::min<uint64_t>(end->upper.pending, 3000);
     }
     Faults& faults = end->faults;

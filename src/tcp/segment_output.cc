@@ -76,7 +76,7 @@ void Subflow::Impl::send_retransmissions(SegmentSink& sink, Time now) {
     const uint64_t allowance = recovery.allowance_bytes();
     if (allowance == 0) return;
     const uint32_t full = mss();
-    uint64_t limit = std::min<uint64_t>(allowance, config.max_super_segment);
+    uint64_t limit = std::min<uint64_t>(allowance, std::max(config.max_super_segment, full));
     limit = limit < full ? full : limit - limit % full;
     const std::optional<ByteRange> range = recovery.poll_retransmission(limit);
     // Not even one segment's worth: wait for more, unless nothing is under way that could bring it.
@@ -117,7 +117,7 @@ Subflow::Impl::SendLimit Subflow::Impl::send_new_data(SegmentSink& sink, Time no
     if (unsent == 0) {
       // A part of a segment that cwnd leaves is not worth asking for: an ACK will bring the rest.
       if (room < full && room == allowance && recovery.has_outstanding()) return SendLimit::kCongestion;
-      const uint64_t limit = std::min<uint64_t>(room, config.max_super_segment);
+      const uint64_t limit = std::min<uint64_t>(room, std::max(config.max_super_segment, full));
       unsent = grant(limit < full ? limit : limit - limit % full, full, now);
     }
     if (unsent == 0 || room == 0) break;
@@ -151,7 +151,7 @@ uint64_t Subflow::Impl::grant(uint64_t room, uint32_t full, Time now) {
 
 /// Whole segments, if more waits behind them.
 uint64_t Subflow::Impl::next_size(uint64_t unsent, uint64_t room, uint32_t full) const {
-  const uint64_t size = std::min({unsent, room, uint64_t{config.max_super_segment}});
+  const uint64_t size = std::min({unsent, room, uint64_t{std::max(config.max_super_segment, full)}});
   return size == unsent || size < full ? size : size - size % full;
 }
 

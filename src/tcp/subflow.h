@@ -48,7 +48,7 @@ struct SubflowConfig {
   Duration keepalive_interval = 75s;
   uint32_t keepalive_attempts = 9;
   Duration user_timeout{0};                  // RFC 5482; 0: as retransmission_attempts has it
-  uint32_t max_super_segment = 64'240;       // payload octets handed down at once; mss for none
+  uint32_t max_super_segment = 64'240;       // payload octets handed down at once; less than mss: mss
   uint32_t challenge_acks_per_second = 100;  // RFC 5961, 7
   uint8_t traffic_class = 0;
 };
