@@ -38,7 +38,7 @@ def assert_clean(counters, joins, server_side):
     assert counters.get("MPTcpExtMPJoinAckRx" if server_side else "MPTcpExtMPJoinSynAckRx", 0) == joins, counters
     for bad in ("MPCapableFallbackACK", "MPCapableFallbackSYNACK", "MPFallbackTokenInit", "DataCsumErr", "DSSNotMatching",
                 "DSSCorruptionFallback", "DSSCorruptionReset", "InfiniteMapRx", "DSSNoMatchTCP", "MPFailRx", "MPFailTx",
-                "MPJoinSynAckHMacFailure", "MPJoinAckHMacFailure", "AddAddrDrop"):
+                "MPJoinSynAckHMacFailure", "MPJoinAckHMacFailure"):
         assert counters.get("MPTcpExt" + bad, 0) == 0, (bad, counters)
 
 
