@@ -28,10 +28,11 @@ struct NetworkConfig {
   std::vector<std::string> interfaces;
   std::vector<std::string> excluded_interfaces;
   bool use_ipv4 = true, use_ipv6 = true;
-  /// Sharing: Braid's ephemeral ports, kept free of the kernel's. Each running Braid takes the first free
-  /// block of `ports_per_instance`.
+  /// Sharing: the ephemeral ports of all Braids of a network namespace, kept free of the kernel's. Each takes
+  /// the first free block of `ports_per_instance`; 0: half of the longest free run, so that the usual one and
+  /// only has most, and there is always something left for one more.
   uint16_t first_port = 61000, last_port = 64999;
-  uint16_t ports_per_instance = 500;
+  uint16_t ports_per_instance = 0;
   /// Sharing: whether each address becomes a path endpoint by itself (subflow and signal).
   bool auto_endpoints = true;
 };

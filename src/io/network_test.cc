@@ -66,7 +66,7 @@ TEST_F(SharedUplinksTest, EverythingIsAsItWasAfterwards) {
     Instance braid;
     const std::string during = here_->snapshot();
     EXPECT_THAT(during, HasSubstr("braid0"));
-    EXPECT_THAT(during, HasSubstr("to 192.0.2.1 ipproto tcp dport 61000-61499"));
+    EXPECT_THAT(during, HasSubstr("to 192.0.2.1 ipproto tcp dport 61000-62999"));
     EXPECT_EQ(braid.config.first_ephemeral_port, 61000);
   });
   EXPECT_EQ(here_->snapshot(), before_);
@@ -105,11 +105,11 @@ TEST_F(SharedUplinksTest, SeveralCoexistAndTheLastOneOutTurnsOffTheLight) {
     auto first = std::make_unique<Instance>();
     auto second = std::make_unique<Instance>();
     EXPECT_NE(first->network->device_name(), second->network->device_name());
-    EXPECT_EQ(second->config.first_ephemeral_port, 61500);
+    EXPECT_EQ(second->config.first_ephemeral_port, 63000);
     first.reset();
     const std::string rules = here_->run("ip rule");
-    EXPECT_THAT(rules, HasSubstr("dport 61500-61999"));
-    EXPECT_THAT(rules, Not(HasSubstr("dport 61000-61499")));
+    EXPECT_THAT(rules, HasSubstr("dport 63000-63999"));
+    EXPECT_THAT(rules, Not(HasSubstr("dport 61000")));
     EXPECT_THAT(here_->run("sysctl net.ipv4.conf.path0.forwarding"), HasSubstr("= 1"));
     const Instance third;
     EXPECT_EQ(third.config.first_ephemeral_port, 61000);

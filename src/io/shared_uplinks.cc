@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "io/port_blocks.h"
 #include "io/routing_tables.h"
 #include "io/sysctl.h"
 
@@ -119,25 +120,19 @@ Setup<void> SharedUplinks::set_up() {
 }
 
 Setup<void> SharedUplinks::claim_ports() {
-  const std::vector<InstanceRecord> others = directory_.live();
-  const uint32_t size = std::max<uint32_t>(config_.ports_per_instance, 1);
-  for (uint32_t first = config_.first_port; first + size - 1 <= config_.last_port; first += size) {
-    const uint32_t last = first + size - 1;
-    const bool is_taken = std::any_of(others.begin(), others.end(), [&](const InstanceRecord& other) {
-      return other.first_port <= last && first <= other.last_port;
-    });
-    if (is_taken) continue;
-    record_.first_port = static_cast<uint16_t>(first);
-    record_.last_port = static_cast<uint16_t>(last);
-    auto held = directory_.claim(record_);
-    if (!held) return tl::unexpected(held.error());
-    instance_ = std::move(*held);
-    return {};
+  const auto block = choose_ports(config_, directory_.live());
+  if (!block) {
+    return tl::unexpected(SetupError{fmt::format(
+        "All of Braid's ports, {} to {}, are in use by other Braids on this machine. Give this one "
+        "a range of its own.",
+        config_.first_port, config_.last_port)});
   }
-  return tl::unexpected(SetupError{fmt::format(
-      "All of Braid's ports, {} to {} in blocks of {}, are in use by other Braids on this machine. "
-      "Give this one a range of its own.",
-      config_.first_port, config_.last_port, size)});
+  record_.first_port = block->first;
+  record_.last_port = block->last;
+  auto held = directory_.claim(record_);
+  if (!held) return tl::unexpected(held.error());
+  instance_ = std::move(*held);
+  return {};
 }
 
 Setup<void> SharedUplinks::reserve_ports() {
