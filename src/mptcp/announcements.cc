@@ -24,6 +24,8 @@ bool Announcements::withdraw(uint8_t id) {
   return true;
 }
 
+void Announcements::on_in_use(uint8_t id) { std::erase(withdrawals_, id); }
+
 bool Announcements::echo(const wire::AddAddr& received) {
   wire::AddAddr option = received;
   option.is_echo = true;

@@ -19,6 +19,8 @@ class Announcements {
   /// Announces until echoed, or `attempts` times. False: the queue is full.
   bool announce(uint8_t id, const wire::IpAddress& address, uint16_t port, Time now);
   bool withdraw(uint8_t id);
+  /// A subflow is opened from that address: a withdrawal that still waits would hit it.
+  void on_in_use(uint8_t id);
   /// The peer's ADD_ADDR, verified, is to be echoed.
   bool echo(const wire::AddAddr& received);
   /// The peer has it.

@@ -66,8 +66,14 @@ struct Sending {
   bool no_delay = false, is_corked = false, is_push_due = false;
   Time progress_at{};  // DATA_ACK moved
   uint32_t stagnations = 0, probes = 0;
-  // Plain TCP since a checksum failed: where the infinite mapping begins, until it has been told.
-  std::optional<std::pair<DataOffset, StreamOffset>> infinite_map_due;
+  /// Plain TCP from the middle of the stream on: a point on the line of the infinite mapping, which data
+  /// segments tell until one that did is acknowledged.
+  struct InfiniteMap {
+    DataOffset data;
+    StreamOffset stream;
+    std::optional<StreamOffset> told_by;  // end of the first segment with it
+  };
+  std::optional<InfiniteMap> infinite_map;
 };
 
 struct Receiving {

@@ -127,9 +127,11 @@ tcp::SegmentVerdict Connection::Impl::on_bare_segment(MptcpSubflow& subflow,
   const bool acknowledges_data =
       unwrap(segment.ack, subflow.initial_send_seq(), subflow.snd_una()) > StreamOffset(1) &&
       subflow.snd_nxt() > StreamOffset(1);
-  // Both while nothing of MPTCP has been seen since the handshake (RFC 8684, 3.7).
-  if (acknowledges_data && !has_data_ack_come && !subflow.has_seen_mapping) {
-    fall_back(FallbackReason::kDataAckMissing);
+  // Both before MPTCP has delivered anything (RFC 8684, 3.7).
+  if (acknowledges_data && !has_data_ack_come && can_fall_back_in_mid_stream(subflow) &&
+      receiving.data.data_rcv_nxt().value() == subflow.rcv_nxt().value()) {
+    // The peer may have seen our mapping: it is told that there will be no others.
+    fall_back_in_mid_stream(subflow, FallbackReason::kDataAckMissing);
   } else if (segment.flags.fin && segment.payload.empty() && !subflow.has_seen_mapping &&
              !has_data_ack_come && subflow.rcv_nxt() == StreamOffset(1)) {
     fall_back(FallbackReason::kDataWithoutMapping);
@@ -178,9 +180,9 @@ bool Connection::Impl::can_fall_back_in_mid_stream(const MptcpSubflow& subflow) 
 void Connection::Impl::fall_back_in_mid_stream(MptcpSubflow& subflow, FallbackReason reason) {
   // The line of the infinite mapping; it acts back to the last octet known to be intact (RFC 8684, 3.7).
   if (!subflow.tx.empty())
-    sending.infinite_map_due = {subflow.tx[0].data_begin, subflow.tx[0].stream_begin};
+    sending.infinite_map = {subflow.tx[0].data_begin, subflow.tx[0].stream_begin, {}};
   else
-    sending.infinite_map_due = {sending.next, subflow.snd_end()};
+    sending.infinite_map = {sending.next, subflow.snd_end(), {}};
   sending.reinjections.clear();
   subflow.held.clear();
   path_manager.reset();

@@ -16,7 +16,9 @@ bool Connection::Impl::on_join(const wire::TcpSegment& syn, const wire::MpJoinSy
   reason = wire::ResetReason::kAdministrativelyProhibited;
   const auto living =
       std::count_if(subflows.begin(), subflows.end(), [](const auto& s) { return !s->is_closed; });
-  if (living >= config.max_subflows || !path_manager->may_accept_join()) {
+  // Those on their way count too, which the path manager does not know of yet.
+  const int64_t limit = std::min<int64_t>(config.max_subflows, 1 + env.path_config().limits.subflows);
+  if (living >= limit || !path_manager->may_accept_join()) {
     counters().add(Counter::kJoinRejected);
     return false;
   }
@@ -90,6 +92,7 @@ bool Connection::Impl::open_subflow(wire::Endpoint from, uint8_t local_id, const
   subflow->is_backup_for_us = is_backup;
   subflow->local_nonce = env.random().next32();
   subflow->join_deadline = now + config.join_timeout;
+  announcements.on_in_use(local_id);
   counters().add(Counter::kJoinSynTx);
   subflow->connect(now);
   is_another_round_due = true;

@@ -58,7 +58,7 @@ struct MptcpSubflow final : tcp::Subflow {
   RxMaps rx;
   HeldMap held;
   StreamOffset reinjected_to;     // maps that begin below were offered to the other subflows already
-  bool has_seen_mapping = false;  // the peer's first DSS mapping came
+  bool has_seen_mapping = false;  // the peer's first DSS with a mapping came
   uint32_t unmapped_in_a_row = 0;
   Time penalised_at{};
   uint64_t data_sent_bytes = 0, data_received_bytes = 0, reinjected_bytes = 0;
@@ -66,6 +66,7 @@ struct MptcpSubflow final : tcp::Subflow {
   // ---- options to send once
   bool is_priority_due = false;
   std::optional<uint64_t> fail_due;               // MP_FAIL with this data sequence number
+  uint8_t fails_left = 8;                         // ACKs are not reliable: several carry it
   bool is_fastclose = false;                      // its RST says MP_FASTCLOSE
   std::optional<wire::ResetReason> reset_reason;  // else its RST says MP_TCPRST
 

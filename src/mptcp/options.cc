@@ -51,6 +51,7 @@ struct Writer {
   void syn_ack();
   void ack();
   void data(const tcp::SegmentContext& context);
+  void infinite_map(const tcp::SegmentContext& context);
   void reset();
   bool announcement();
   bool data_fin();
@@ -148,7 +149,7 @@ void Writer::ack() {
   if (negotiation.is_fallback()) {
     if (subflow.fail_due.has_value() && fitter.put(wire::MpFail{*subflow.fail_due})) {
       connection.counters().add(Counter::kMpFailTx);
-      subflow.fail_due.reset();
+      if (--subflow.fails_left == 0) subflow.fail_due.reset();
     }
     return;
   }
@@ -186,22 +187,29 @@ void Writer::ack() {
   fitter.put(dss);
 }
 
+void Writer::infinite_map(const tcp::SegmentContext& context) {
+  auto& map = connection.sending.infinite_map;
+  if (map->told_by.has_value() && subflow.snd_una() >= *map->told_by) {
+    map.reset();
+    return;
+  }
+  wire::Dss dss;
+  wire::DssMapping& mapping = dss.mapping.emplace();
+  mapping.data_seq = sequence(local_dsn(map->data), true);
+  mapping.subflow_seq = static_cast<uint32_t>(map->stream.value());
+  if (connection.negotiation.is_checksummed) mapping.checksum = 0;
+  if (!fitter.put(dss)) return;
+  connection.counters().add(Counter::kInfiniteMapTx);
+  if (!map->told_by.has_value()) map->told_by = context.offset + context.payload_bytes;
+}
+
 void Writer::data(const tcp::SegmentContext& context) {
   if (context.payload_bytes == 0) return ack();  // a FIN by itself
   Negotiation& negotiation = connection.negotiation;
   const DataMap* map = subflow.tx.find(context.offset);
   BRAID_CHECK(map != nullptr);
   if (negotiation.is_fallback()) {
-    auto& infinite = connection.sending.infinite_map_due;
-    if (infinite.has_value()) {
-      wire::Dss dss;
-      wire::DssMapping& mapping = dss.mapping.emplace();
-      mapping.data_seq = sequence(local_dsn(infinite->first), true);
-      mapping.subflow_seq = static_cast<uint32_t>(infinite->second.value());
-      if (negotiation.is_checksummed) mapping.checksum = 0;
-      if (fitter.put(dss)) connection.counters().add(Counter::kInfiniteMapTx);
-      infinite.reset();
-    }
+    if (connection.sending.infinite_map.has_value()) infinite_map(context);
     ack();
     return;
   }

@@ -89,6 +89,7 @@ SegmentVerdict Connection::Impl::on_dss(MptcpSubflow& subflow, const wire::Dss& 
     on_data_ack(DataOffset(ack), window);
   }
   if (!dss.mapping.has_value()) return SegmentVerdict::kAccept;
+  subflow.has_seen_mapping = true;
   return on_mapping(subflow, *dss.mapping, dss.data_fin);
 }
 
@@ -124,7 +125,6 @@ SegmentVerdict Connection::Impl::on_mapping(MptcpSubflow& subflow, const wire::D
 SegmentVerdict Connection::Impl::add_mapping(MptcpSubflow& subflow, const RxMap& map) {
   switch (subflow.rx.add(map, subflow.rcv_nxt())) {
     case MapResult::kOk:
-      subflow.has_seen_mapping = true;
       subflow.unmapped_in_a_row = 0;
       break;
     case MapResult::kDuplicate:
@@ -197,13 +197,14 @@ void Connection::Impl::on_mapped_data(MptcpSubflow& subflow, const RxMap& map, S
 
 /// ACKed by the subflow, never by DATA_ACK: the peer repeats them at data level.
 void Connection::Impl::on_unmapped_data(MptcpSubflow& subflow, StreamOffset offset, Slice payload) {
-  const bool is_first = offset == StreamOffset(1) && !subflow.has_seen_mapping;
-  if (is_first && subflow.is_initial && is_only_subflow(subflow)) {
-    // Options vanished after the handshake, before any of them was relied on (RFC 8684, 3.7).
+  // Options vanished after the handshake, before any mapping but that of the keys came (RFC 8684, 3.7).
+  const bool is_contiguous = receiving.data.data_rcv_nxt().value() == offset.value();
+  if (!subflow.has_seen_mapping && subflow.is_initial && is_contiguous && can_fall_back_in_mid_stream(subflow)) {
     counters().add(Counter::kMpCapableDataFallback);
-    path_manager.reset();
-    fall_back(FallbackReason::kDataWithoutMapping);
-    return deliver(subflow, DataOffset(1), std::move(payload));
+    // DATA_ACKs of ours may have made the peer believe in MPTCP.
+    subflow.fail_due = negotiation.remote.idsn + offset.value();
+    fall_back_in_mid_stream(subflow, FallbackReason::kDataWithoutMapping);
+    return deliver(subflow, DataOffset(offset.value()), std::move(payload));
   }
   counters().add(Counter::kBraidUnmappedBytes, payload.size());
   if (++subflow.unmapped_in_a_row > kMostUnmappedInARow && !subflow.reset_reason.has_value()) {

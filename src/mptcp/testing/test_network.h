@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "base/time.h"
 #include "mptcp/testing/describe.h"
 #include "wire/packet.h"
 

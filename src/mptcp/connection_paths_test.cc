@@ -1,0 +1,209 @@
+// Paths that die, come back, lose their address; one subflow's end is not the connection's.
+#include <gtest/gtest.h>
+
+#include <array>
+
+#include "mptcp/testing/middleboxes.h"
+#include "mptcp/testing/pair.h"
+
+namespace braid::mptcp {
+namespace {
+
+using namespace testing;
+
+class Paths : public ::testing::Test {
+ protected:
+  static std::vector<PathOptions> two() {
+    return {PathOptions{.delay = 10ms, .rate_bytes_per_second = 2'000'000, .queue_bytes = 100'000},
+            PathOptions{.delay = 15ms, .rate_bytes_per_second = 2'000'000, .queue_bytes = 100'000}};
+  }
+  /// A middlebox that stops carrying a subflow and resets it towards both ends.
+  static void reset_from_outside(Pair& pair, size_t path) {
+    std::array<Segment, 2> last;
+    pair.network.middleboxes = {on_path(path, [&](size_t, Direction d, Segment& s) {
+      last[static_cast<size_t>(d)] = s;
+      return false;
+    })};
+    pair.run_for(200ms);  // what was on its way arrives, and both ends say what they expect next
+    pair.network.middleboxes.clear();
+    for (const Direction d : {Direction::kToServer, Direction::kToClient}) {
+      Segment reset;
+      reset.tuple = last[static_cast<size_t>(d)].tuple;
+      reset.seq = last[1 - static_cast<size_t>(d)].ack;
+      reset.flags.rst = true;
+      pair.inject(path, d, reset);
+    }
+  }
+  void open(Pair& pair, size_t subflows = 2) {
+    pair.add_client_endpoints();
+    pair.client.to_send = 1;
+    pair.connect();
+    ASSERT_TRUE(pair.run_until([&] { return pair.subflows(pair.server) == subflows; }));
+    pair.run_for(200ms);
+  }
+  void expect_exact(Pair& pair) {
+    EXPECT_EQ(pair.server.received, pair.client.to_send);
+    EXPECT_EQ(pair.client.received, pair.server.to_send);
+    EXPECT_FALSE(pair.server.has_wrong_bytes || pair.client.has_wrong_bytes);
+    EXPECT_EQ(pair.client.connection->error(), ConnectionError::kNone);
+    EXPECT_EQ(pair.server.connection->error(), ConnectionError::kNone);
+  }
+};
+
+TEST_F(Paths, SilentDeathCostsLessThanASecond) {
+  for (const size_t dead : {0, 1}) {
+    Pair pair(1, two());
+    open(pair);
+    pair.client.to_send = pair.server.to_send = 12'000'000;
+    pair.run_for(1500ms);
+    pair.cut(dead);
+    const Time cut_at = pair.now;
+    Duration longest{0};
+    Time last = pair.now;
+    uint64_t received = pair.server.received;
+    while (pair.now < cut_at + 5s) {
+      pair.run_for(10ms);
+      if (pair.server.received > received) {
+        longest = std::max<Duration>(longest, pair.now - last);
+        last = pair.now;
+        received = pair.server.received;
+      }
+    }
+    longest = std::max<Duration>(longest, pair.now - last);
+    EXPECT_LT(longest, 1s) << "path " << dead;
+    ASSERT_TRUE(exchange(pair, 12'000'000, 12'000'000));
+    expect_exact(pair);
+  }
+}
+
+TEST_F(Paths, ReturnedPathIsUsedAgainWithinTwoSeconds) {
+  Pair pair(2, two());
+  open(pair);
+  pair.client.to_send = 200'000'000;
+  pair.run_for(1s);
+  pair.cut(1);
+  pair.run_for(10s);
+  pair.heal(1);
+  const uint64_t before = pair.network.paths[1].bytes[0];
+  pair.run_for(2s);
+  EXPECT_GT(pair.network.paths[1].bytes[0] - before, 500'000u);
+}
+
+TEST_F(Paths, BothPathsDeadForAWhile) {
+  Pair pair(3, two());
+  open(pair);
+  pair.client.to_send = pair.server.to_send = 3'000'000;
+  pair.run_for(300ms);
+  pair.cut(0);
+  pair.cut(1);
+  pair.run_for(8s);
+  pair.heal(1);
+  ASSERT_TRUE(exchange(pair, 3'000'000, 3'000'000));
+  expect_exact(pair);
+}
+
+TEST_F(Paths, FlappingPaths) {
+  Pair pair(4, two());
+  open(pair);
+  pair.client.to_send = pair.server.to_send = 8'000'000;
+  for (int i = 0; i < 12; ++i) {
+    pair.cut(i % 2);
+    pair.run_for(700ms);
+    pair.heal(i % 2);
+    pair.run_for(300ms);
+  }
+  ASSERT_TRUE(exchange(pair, 8'000'000, 8'000'000));
+  expect_exact(pair);
+}
+
+TEST_F(Paths, AddressGoneAndAnotherTakesOver) {
+  Pair pair(5, two());
+  open(pair);
+  pair.client.to_send = pair.server.to_send = 5'000'000;
+  pair.run_for(500ms);
+  auto& addresses = pair.client.environment.local_addresses;
+  addresses.erase(addresses.begin());
+  pair.client.connection->on_local_address_removed(client_address(0), pair.now);
+  pair.run_for(500ms);
+  EXPECT_EQ(pair.subflows(pair.client), 1u);
+  EXPECT_EQ(pair.subflows(pair.server), 1u);  // REMOVE_ADDR said so
+  ASSERT_TRUE(exchange(pair, 5'000'000, 5'000'000));
+  expect_exact(pair);
+}
+
+TEST_F(Paths, BreakBeforeMake) {
+  Pair pair(6, two());
+  open(pair);
+  pair.client.to_send = pair.server.to_send = 2'000'000;
+  pair.run_for(200ms);
+  // Both addresses vanish, one comes back later.
+  pair.client.environment.local_addresses.clear();
+  pair.client.connection->on_local_address_removed(client_address(0), pair.now);
+  pair.client.connection->on_local_address_removed(client_address(1), pair.now);
+  pair.run_for(10s);
+  EXPECT_EQ(pair.subflows(pair.client), 0u);
+  EXPECT_FALSE(pair.client.connection->is_finished());
+  pair.client.environment.local_addresses = {client_address(1)};
+  pair.client.connection->on_endpoint_added(pair.client.environment.paths.endpoints[0], pair.now);
+  ASSERT_TRUE(exchange(pair, 2'000'000, 2'000'000));
+  expect_exact(pair);
+}
+
+TEST_F(Paths, NobodyComesBack) {
+  Pair pair(7, two());
+  pair.client.config.subflow.retransmission_attempts = pair.server.config.subflow.retransmission_attempts = 5;
+  open(pair);
+  pair.client.to_send = 2'000'000;
+  pair.run_for(200ms);
+  pair.cut(0);
+  pair.cut(1);
+  ASSERT_TRUE(pair.run_until([&] { return pair.client.connection->is_finished(); }, 400s));
+  EXPECT_EQ(pair.client.connection->error(), ConnectionError::kTimedOut);
+  EXPECT_TRUE(pair.client.saw(ConnectionEvent::kFailed));
+}
+
+TEST_F(Paths, ResetOfOneSubflowLeavesTheOther) {
+  for (const size_t dead : {0, 1}) {
+    Pair pair(8, two());
+    open(pair);
+    pair.client.to_send = pair.server.to_send = 3'000'000;
+    pair.run_for(300ms);
+    reset_from_outside(pair, dead);
+    ASSERT_TRUE(exchange(pair, 3'000'000, 3'000'000));
+    expect_exact(pair);
+  }
+}
+
+TEST_F(Paths, ResetOfTheOnlySubflowIsTheConnections) {
+  Pair pair(9, {two()[0]});
+  pair.connect();
+  pair.client.to_send = pair.server.to_send = 3'000'000;
+  pair.run_for(300ms);
+  reset_from_outside(pair, 0);
+  ASSERT_TRUE(pair.run_until(
+      [&] { return pair.client.connection->is_finished() && pair.server.connection->is_finished(); }));
+  EXPECT_EQ(pair.client.connection->error(), ConnectionError::kReset);
+  EXPECT_EQ(pair.server.connection->error(), ConnectionError::kReset);
+}
+
+TEST_F(Paths, PriorityChangesInMidConnection) {
+  Pair pair(10, two());
+  open(pair);
+  pair.client.connection->set_backup(1, true);
+  pair.run_for(200ms);
+  EXPECT_EQ(pair.server.counter(Counter::kMpPrioRx), 1u);
+  EXPECT_TRUE(pair.server.connection->info().subflows[1].is_backup);
+  uint64_t before = pair.network.paths[1].bytes[1];
+  pair.server.to_send = 2'000'000;
+  ASSERT_TRUE(pair.run_until([&] { return pair.client.received == 2'000'000; }));
+  EXPECT_LT(pair.network.paths[1].bytes[1] - before, 2'000u);
+  pair.client.connection->set_backup(1, false);
+  pair.run_for(200ms);
+  before = pair.network.paths[1].bytes[1];
+  pair.server.to_send = 6'000'000;
+  ASSERT_TRUE(pair.run_until([&] { return pair.client.received == 6'000'000; }));
+  EXPECT_GT(pair.network.paths[1].bytes[1] - before, 500'000u);
+}
+
+}  // namespace
+}  // namespace braid::mptcp
