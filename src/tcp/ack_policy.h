@@ -1,6 +1,7 @@
 // When to acknowledge: RFC 9293, 3.8.6.3 (delayed ACKs), RFC 5681, 4.2.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "base/time.h"
@@ -13,6 +14,8 @@ class AckPolicy {
   /// Segments acknowledged at once at the start of a connection, when the peer's window is small and every
   /// ACK lets it grow.
   static constexpr uint32_t kQuickSegments = 16;
+  /// More do not make the peer any wiser.
+  static constexpr uint32_t kMaxDuplicates = 8;
 
   explicit AckPolicy(Duration delay) : delay_(delay) {}
 
@@ -28,11 +31,22 @@ class AckPolicy {
       deadline_ = now + delay_;
     }
   }
-  /// Out of order, filling a hole, FIN, unacceptable, or somebody asked.
+  /// FIN, out of order, unacceptable, or somebody asked.
   void request() { is_due_ = true; }
+  /// Out of order: without SACK the peer counts ACKs, so each segment owes one of its own.
+  void request_duplicates(uint32_t segments) {
+    is_due_ = true;
+    duplicates_ = std::min(duplicates_ + segments, kMaxDuplicates);
+  }
+  /// rcv_nxt moves on: what it was before is not worth repeating.
+  void on_hole_filled() {
+    is_due_ = true;
+    duplicates_ = 0;
+  }
   /// Anything with the ACK bit went out.
   void on_ack_sent() {
     pending_ = 0;
+    if (duplicates_ > 0 && --duplicates_ > 0) return;
     is_due_ = false;
     deadline_ = kNever;
   }
@@ -50,6 +64,7 @@ class AckPolicy {
  private:
   Duration delay_;
   uint32_t pending_ = 0;
+  uint32_t duplicates_ = 0;
   uint32_t quick_left_ = kQuickSegments;
   bool is_due_ = false;
   Time deadline_ = kNever;

@@ -98,7 +98,7 @@ void Subflow::Impl::on_handshake_rtt(std::optional<wire::Timestamps> echoed, Tim
 void Subflow::Impl::on_handshake_deadline(Time now) {
   handshake.deadline = kNever;
   const uint32_t attempts = handshake.is_active ? config.syn_attempts : config.syn_ack_attempts;
-  if (handshake.sent >= attempts) return close_with(CloseReason::kTimedOut, now);
+  if (++handshake.timeouts >= attempts) return close_with(CloseReason::kTimedOut, now);
   handshake.is_due = true;
 }
 
@@ -175,7 +175,7 @@ void Subflow::Impl::send_syn(SegmentSink& sink, Time now) {
 
   if (handshake.sent == 0) handshake.first_sent_at = now;
   handshake.last_sent_at = now;
-  const uint32_t backoff = std::min<uint32_t>(handshake.sent, 20);
+  const uint32_t backoff = std::min<uint32_t>(handshake.timeouts, 20);
   ++handshake.sent;
   handshake.deadline = now + std::min<Duration>(config.rto.initial * (1 << backoff), config.rto.max);
   finish_segment(sink, out);

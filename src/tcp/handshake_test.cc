@@ -202,6 +202,20 @@ TEST_F(HandshakeTest, RepeatedSynIsAnsweredWithTheSynAckAgain) {
   EXPECT_EQ(state(), State::kSynReceived);
 }
 
+TEST_F(HandshakeTest, RepeatedSynsDoNotUseUpOurAttempts) {
+  config.syn_ack_attempts = 3;
+  make();
+  accept();
+  sent();
+  for (int i = 0; i < 10; ++i) {
+    receive({.flags = "S", .seq = 0});
+    EXPECT_EQ(sent().size(), 1u);
+  }
+  wait_for_timer();
+  EXPECT_EQ(sent().size(), 1u);
+  EXPECT_FALSE(upper.closed);
+}
+
 TEST_F(HandshakeTest, AfterALostSynTheInitialWindowIsOneSegment) {
   subflow->connect(now);
   sent();

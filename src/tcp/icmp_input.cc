@@ -53,8 +53,8 @@ void Subflow::Impl::on_icmp(const wire::IcmpError& error, Time now) {
     if (state == State::kSynSent) close_with(CloseReason::kUnreachable, now);
     return;
   }
-  const StreamOffset quoted = unwrap(error.seq, handshake.initial_seq, recovery.snd_una());
-  if (quoted < recovery.snd_una() || quoted >= snd_nxt()) return;
+  const StreamOffset quoted = unwrap(error.seq, handshake.initial_seq, snd_una);
+  if (quoted < snd_una || quoted >= snd_nxt) return;
   if (error.kind == wire::IcmpErrorKind::kPacketTooBig) return on_packet_too_big(error);
   soft_error = to_errno(error.kind);
 }

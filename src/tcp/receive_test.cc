@@ -144,6 +144,18 @@ TEST_F(ReceiveTest, WithoutSackNoBlocks) {
   EXPECT_THAT(sent(), ElementsAre(". 1 ack 1"));
 }
 
+TEST_F(ReceiveTest, WithoutSackEachSegmentBeyondAHoleGetsItsDuplicateAck) {
+  peer_seq = 0;
+  make();
+  establish();
+  for (uint64_t seq = 101; seq < 401; seq += 100) receive({.seq = seq, .bytes = 100});
+  EXPECT_THAT(sent(), ElementsAre(". 1 ack 1", ". 1 ack 1", ". 1 ack 1"));
+  receive({.seq = 401, .bytes = 100});
+  receive({.seq = 501, .bytes = 100});
+  receive({.seq = 1, .bytes = 100});
+  EXPECT_THAT(sent(), ElementsAre(". 1 ack 601"));
+}
+
 TEST_F(ReceiveTest, SackBlocksYieldToTheOptionsOfTheUpper) {
   receive({.seq = 261, .bytes = 100});
   receive({.seq = 461, .bytes = 100});

@@ -41,7 +41,7 @@ void Subflow::Impl::conclude(Disposition disposition, const wire::TcpSegment& se
 Disposition Subflow::Impl::input_synchronized(const wire::TcpSegment& segment, Time now) {
   Arrival arrival{.segment = segment,
                   .begin = receiver.unwrap(segment.seq),
-                  .ack = unwrap(segment.ack, handshake.initial_seq, recovery.snd_una()),
+                  .ack = unwrap(segment.ack, handshake.initial_seq, snd_una),
                   .window_bytes = uint64_t{segment.window} << handshake.peer_window_scale,
                   .now = now};
   Disposition d = check_simultaneous_open(arrival);
@@ -139,11 +139,10 @@ Disposition Subflow::Impl::check_ack(const Arrival& arrival) {
     return arrival.ack == StreamOffset(1) && handshake.sent > 0 ? Disposition::kContinue
                                                                 : Disposition::kRefuse;
   }
-  const StreamOffset una = recovery.snd_una();
-  if (arrival.ack >= una) {
-    return arrival.ack <= snd_nxt() ? Disposition::kContinue : Disposition::kChallenge;
+  if (arrival.ack >= snd_una) {
+    return arrival.ack <= snd_nxt ? Disposition::kContinue : Disposition::kChallenge;
   }
-  return una - arrival.ack <= window.max_bytes() ? Disposition::kContinue : Disposition::kChallenge;
+  return snd_una - arrival.ack <= window.max_bytes() ? Disposition::kContinue : Disposition::kChallenge;
 }
 
 Disposition Subflow::Impl::consult_upper(const Arrival& arrival) {
@@ -189,12 +188,11 @@ Disposition Subflow::Impl::process_ack(const Arrival& arrival) {
     become_established(arrival.now);
     return state == State::kClosed ? Disposition::kClosed : Disposition::kContinue;
   }
-  const StreamOffset una = recovery.snd_una();
-  if (arrival.ack < una) return Disposition::kContinue;
+  if (arrival.ack < snd_una) return Disposition::kContinue;
   const bool is_window_changed = window.update(arrival.window_bytes, arrival.begin, arrival.ack);
   const auto& sack = arrival.segment.options.sack;
   const bool has_text = !arrival.segment.payload.empty();
-  if (arrival.ack == una && sack.empty() && (has_text || is_window_changed || una == snd_nxt())) {
+  if (arrival.ack == snd_una && sack.empty() && (has_text || is_window_changed || snd_una == snd_nxt)) {
     return Disposition::kContinue;  // it says nothing of what we sent
   }
   AckInput input;
@@ -204,15 +202,17 @@ Disposition Subflow::Impl::process_ack(const Arrival& arrival) {
     for (const wire::SackBlock& block : sack) {
       const ByteRange range{unwrap(block.begin, handshake.initial_seq, arrival.ack),
                             unwrap(block.end, handshake.initial_seq, arrival.ack)};
-      if (range.begin < range.end && range.end <= snd_nxt()) input.sack.push_back(range);
+      if (range.begin < range.end && range.end <= snd_nxt) input.sack.push_back(range);
     }
   }
-  if (handshake.has_timestamps && arrival.ack > una && arrival.segment.options.timestamps) {
+  if (handshake.has_timestamps && arrival.ack > snd_una && arrival.segment.options.timestamps) {
     input.timestamp_rtt = timestamps.round_trip(arrival.segment.options.timestamps->echo, arrival.now);
   }
   input.is_window_update = is_window_changed;
   input.has_payload = has_text;
-  return on_ack_outcome(recovery.on_ack(input), arrival.now);
+  const AckOutcome outcome = recovery.on_ack(input);
+  snd_una = recovery.snd_una();
+  return on_ack_outcome(outcome, arrival.now);
 }
 
 Disposition Subflow::Impl::on_ack_outcome(const AckOutcome& outcome, Time now) {
@@ -223,7 +223,7 @@ Disposition Subflow::Impl::on_ack_outcome(const AckOutcome& outcome, Time now) {
   }
   if (!outcome.did_advance) return Disposition::kContinue;
   // The FIN's octet is not the upper's.
-  upper.on_acked(self, std::min(recovery.snd_una(), end), now);
+  upper.on_acked(self, std::min(snd_una, end), now);
   if (state == State::kClosed) return Disposition::kClosed;
   return is_our_fin_acked() ? on_our_fin_acked(now) : Disposition::kContinue;
 }
@@ -276,11 +276,15 @@ Disposition Subflow::Impl::process_text(const Arrival& arrival) {
       receiver.on_duplicate(*insertion.duplicate);
       totals.duplicate_bytes_in += insertion.duplicate->size();
     }
-    acks.request();
+    if (handshake.has_sack) {
+      acks.request();
+    } else {
+      acks.request_duplicates(arrival.segment.segment_count);
+    }
     return Disposition::kContinue;
   }
   if (receiver.has_hole()) {
-    acks.request();
+    acks.on_hole_filled();
   } else {
     acks.on_text(arrival.segment.segment_count, arrival.now);
   }
@@ -289,11 +293,17 @@ Disposition Subflow::Impl::process_text(const Arrival& arrival) {
 
 // Text at rcv_nxt, and what it makes in order. Of octets that were held already the first copy stays.
 Disposition Subflow::Impl::deliver(Slice text, Time now) {
+  if (receiver.queue().empty()) [[likely]] {
+    const StreamOffset offset = receiver.rcv_nxt();
+    receiver.advance(text.size());
+    upper.on_data(self, offset, std::move(text), now);
+    return state == State::kClosed ? Disposition::kClosed : Disposition::kContinue;
+  }
   while (!text.empty()) {
     const StreamOffset offset = receiver.rcv_nxt();
     const uint64_t missing = receiver.missing(text.size());
     receiver.advance(missing);
-    upper.on_data(self, offset, missing == text.size() ? text : text.sub(0, missing), now);
+    upper.on_data(self, offset, text.sub(0, missing), now);
     if (state == State::kClosed) return Disposition::kClosed;
     while (auto held = receiver.pop_in_order()) {
       upper.on_data(self, held->begin, std::move(held->slice), now);

@@ -39,10 +39,9 @@ void Subflow::Impl::poll_transmit(SegmentSink& sink, Time now) {
   }
   if (is_probe_due) {
     is_probe_due = false;
-    send_ack(sink, wire_seq(recovery.snd_una() - 1), now);
-  } else if (acks.is_due()) {
-    send_ack(sink, wire_snd_nxt(), now);
+    send_ack(sink, wire_seq(snd_una - 1), now);
   }
+  while (acks.is_due()) send_ack(sink, wire_snd_nxt(), now);
 }
 
 void Subflow::Impl::send_resets(SegmentSink& sink) {
@@ -62,7 +61,7 @@ void Subflow::Impl::send_resets(SegmentSink& sink) {
   out.ack = receiver.wire_rcv_nxt();
   out.flags.rst = out.flags.ack = true;
   out.traffic_class = config.traffic_class;
-  const SegmentContext context{.kind = SegmentKind::kRst, .offset = snd_nxt()};
+  const SegmentContext context{.kind = SegmentKind::kRst, .offset = snd_nxt};
   upper.add_options(self, context, out.options, wire::kMaxTcpOptionBytes, last_received);
   BRAID_CHECK(out.options.encoded_size() <= wire::kMaxTcpOptionBytes);
   ++totals.segments_out;
@@ -90,13 +89,13 @@ void Subflow::Impl::send_retransmissions(SegmentSink& sink, Time now) {
 void Subflow::Impl::send_tail_probe(SegmentSink& sink, Time now) {
   is_tail_probe_due = false;
   const uint32_t full = mss();
-  if (snd_nxt() < end || can_send()) {
+  if (snd_nxt < end || can_send()) {
     const uint64_t room = std::min<uint64_t>(window_room(), full);
-    const uint64_t unsent = snd_nxt() < end ? end - snd_nxt() : grant(room, full, now);
+    const uint64_t unsent = snd_nxt < end ? end - snd_nxt : grant(room, full, now);
     if (state == State::kClosed) return;
     if (unsent > 0 && room > 0) {
-      const ByteRange sent = send_data(sink, snd_nxt(), std::min(unsent, room), now);
-      recovery.on_sent(sent.size(), now);
+      const ByteRange sent = send_data(sink, snd_nxt, std::min(unsent, room), now);
+      note_sent(sent, now);
       return;
     }
   }
@@ -108,12 +107,12 @@ void Subflow::Impl::send_tail_probe(SegmentSink& sink, Time now) {
 }
 
 Subflow::Impl::SendLimit Subflow::Impl::send_new_data(SegmentSink& sink, Time now) {
-  while (state != State::kClosed && (snd_nxt() < end || can_send())) {
+  while (state != State::kClosed && (snd_nxt < end || can_send())) {
     const uint64_t allowance = recovery.allowance_bytes();
     if (allowance == 0) return SendLimit::kCongestion;
     const uint32_t full = max_payload();
     const uint64_t room = std::min(allowance, window_room());
-    uint64_t unsent = end - snd_nxt();
+    uint64_t unsent = end - snd_nxt;
     if (unsent == 0) {
       // A part of a segment that cwnd leaves is not worth asking for: an ACK will bring the rest.
       if (room < full && room == allowance && recovery.has_outstanding()) return SendLimit::kCongestion;
@@ -130,8 +129,8 @@ Subflow::Impl::SendLimit Subflow::Impl::send_new_data(SegmentSink& sink, Time no
       if (!is_all && is_window_small && size * 2 < window.max_bytes()) break;
       if (!is_all && !is_window_small && recovery.has_outstanding()) return SendLimit::kCongestion;
     }
-    const ByteRange sent = send_data(sink, snd_nxt(), size, now);
-    recovery.on_sent(sent.size(), now);
+    const ByteRange sent = send_data(sink, snd_nxt, size, now);
+    note_sent(sent, now);
     persist.may_send_small = false;
   }
   return SendLimit::kOther;
@@ -155,11 +154,16 @@ uint64_t Subflow::Impl::next_size(uint64_t unsent, uint64_t room, uint32_t full)
   return size == unsent || size < full ? size : size - size % full;
 }
 
+void Subflow::Impl::note_sent(ByteRange sent, Time now) {
+  recovery.on_sent(sent.size(), now);
+  snd_nxt = sent.end;
+}
+
 // A FIN needs no memory at the peer's, so it goes whatever the window says.
 void Subflow::Impl::send_fin(SegmentSink& sink, Time now) {
-  if (!is_close_requested || is_fin_sent || snd_nxt() != end || state == State::kClosed) return;
+  if (!is_close_requested || is_fin_sent || snd_nxt != end || state == State::kClosed) return;
   const ByteRange sent = send_data(sink, end, 0, now);
-  recovery.on_sent(sent.size(), now);
+  note_sent(sent, now);
 }
 
 /// Sends up to `max_bytes` of the stream, FIN included, from `begin`: what one map holds. Returns what went.
@@ -205,7 +209,7 @@ void Subflow::Impl::send_ack(SegmentSink& sink, Seq32 seq, Time now) {
   start_segment(out, seq, now);
   const size_t own_bytes = handshake.has_timestamps ? kTimestampBytes : 0;
   const size_t sack_bytes = handshake.has_sack && receiver.has_sack_blocks() ? sack_option_bytes(1) : 0;
-  const SegmentContext context{.kind = SegmentKind::kAck, .offset = snd_nxt()};
+  const SegmentContext context{.kind = SegmentKind::kAck, .offset = snd_nxt};
   upper.add_options(self, context, out.options, wire::kMaxTcpOptionBytes - own_bytes - sack_bytes, now);
   BRAID_CHECK(out.options.encoded_size() <= wire::kMaxTcpOptionBytes);
   if (sack_bytes > 0) add_sack_blocks(out.options);

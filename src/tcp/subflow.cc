@@ -95,7 +95,7 @@ Subflow::Impl::Impl(Subflow& self_, const SubflowConfig& config_, const wire::Fo
 }
 
 Seq32 Subflow::Impl::wire_snd_nxt() const {
-  return handshake.sent == 0 ? handshake.initial_seq : wire_seq(snd_nxt());
+  return handshake.sent == 0 ? handshake.initial_seq : wire_seq(snd_nxt);
 }
 
 void Subflow::Impl::start_closing() {
@@ -221,11 +221,11 @@ Seq32 Subflow::initial_send_seq() const { return impl_->handshake.initial_seq; }
 Seq32 Subflow::initial_receive_seq() const { return impl_->receiver.initial_seq(); }
 
 StreamOffset Subflow::snd_una() const {
-  return impl_->is_synchronized() ? impl_->recovery.snd_una() : StreamOffset(0);
+  return impl_->is_synchronized() ? impl_->snd_una : StreamOffset(0);
 }
 
 StreamOffset Subflow::snd_nxt() const {
-  return impl_->handshake.sent == 0 ? StreamOffset(0) : impl_->snd_nxt();
+  return impl_->handshake.sent == 0 ? StreamOffset(0) : impl_->snd_nxt;
 }
 
 StreamOffset Subflow::snd_end() const { return impl_->end; }
@@ -240,7 +240,7 @@ uint64_t Subflow::send_room_bytes() const {
   if (!impl_->can_send() || has_retransmissions()) return 0;
   // Octets granted already, but not yet sent, will take their part of the room.
   const uint64_t room = std::min(impl_->recovery.allowance_bytes(), impl_->window_room());
-  const uint64_t unsent = impl_->end - impl_->snd_nxt();
+  const uint64_t unsent = impl_->end - impl_->snd_nxt;
   return room > unsent ? room - unsent : 0;
 }
 

@@ -65,6 +65,7 @@ struct Subflow::Impl {
     bool is_active = false;
     bool is_due = false;  // SYN or SYN/ACK goes with the next poll_transmit
     uint32_t sent = 0;    // SYNs, SYN/ACKs
+    uint32_t timeouts = 0;
     Time first_sent_at{}, last_sent_at{};
     Time deadline = kNever;
     uint16_t send_mss = 536;  // the peer's and the path's, before options
@@ -103,7 +104,6 @@ struct Subflow::Impl {
   bool can_send() const {
     return (state == State::kEstablished || state == State::kCloseWait) && !is_close_requested;
   }
-  StreamOffset snd_nxt() const { return recovery.snd_max(); }
   Seq32 wire_snd_nxt() const;
   Seq32 wire_seq(StreamOffset offset) const { return wrap(offset, handshake.initial_seq); }
   uint8_t own_window_scale() const { return handshake.has_window_scale ? config.window_scale : 0; }
@@ -144,7 +144,7 @@ struct Subflow::Impl {
   Disposition on_our_fin_acked(Time now);
   Disposition deliver(Slice text, Time now);
   Disposition on_peer_fin(Time now);
-  bool is_our_fin_acked() const { return is_fin_sent && recovery.snd_una() > end; }
+  bool is_our_fin_acked() const { return is_fin_sent && snd_una > end; }
 
   // ---- segment output (segment_output.cc)
   void poll_transmit(SegmentSink& sink, Time now);
@@ -156,6 +156,7 @@ struct Subflow::Impl {
   SendLimit send_new_data(SegmentSink& sink, Time now);
   uint64_t grant(uint64_t room, uint32_t full, Time now);
   uint64_t next_size(uint64_t unsent, uint64_t room, uint32_t full) const;
+  void note_sent(ByteRange sent, Time now);
   void send_fin(SegmentSink& sink, Time now);
   void send_ack(SegmentSink& sink, Seq32 seq, Time now);
   ByteRange send_data(SegmentSink& sink, StreamOffset begin, uint64_t max_bytes, Time now);
@@ -166,7 +167,7 @@ struct Subflow::Impl {
   size_t sack_bytes_wanted() const;
   uint32_t max_payload() const;
   uint32_t mss() const;
-  uint64_t window_room() const { return window.room(recovery.snd_una(), snd_nxt()); }
+  uint64_t window_room() const { return window.room(snd_una, snd_nxt); }
 
   // ---- timers (timers.cc)
   void advance(Time now);
@@ -202,8 +203,9 @@ struct Subflow::Impl {
   Persist persist;
   Keepalive keepalive;
 
-  StreamOffset end{1};              // one past the last octet granted; the FIN's place once closing
-  bool is_close_requested = false;  // no grants any more, FIN at `end`
+  StreamOffset snd_una{1}, snd_nxt{1};  // as loss recovery has them, at hand
+  StreamOffset end{1};                  // one past the last octet granted; the FIN's place once closing
+  bool is_close_requested = false;      // no grants any more, FIN at `end`
   bool is_fin_sent = false;
   Time first_timeout_at{};  // of the series under way
   bool is_stalled = false;  // told the upper of a timeout, not yet of progress

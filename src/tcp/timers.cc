@@ -79,7 +79,7 @@ Duration Subflow::Impl::patience() const {
 void Subflow::Impl::update_persist(Time now) {
   if (recovery.has_outstanding()) return stop_persist();
   const bool is_waiting =
-      snd_nxt() < end || (can_send() && window_room() == 0 && upper.has_pending_data(self));
+      snd_nxt < end || (can_send() && window_room() == 0 && upper.has_pending_data(self));
   if (!is_waiting) return stop_persist();
   if (persist.deadline != kNever) return;
   const Duration interval = recovery.current_rto() * (1 << std::min<uint32_t>(persist.backoff, 16));
