@@ -64,7 +64,7 @@ bool ClientChannel::receive_one() {
   message.msg_controllen = control.size();
   const ssize_t n = recvmsg(fd_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   if (n < 0 && (errno == EAGAIN || errno == EINTR)) return errno == EINTR;
-  if (n > 0) take_descriptors(message, request);
+  if (n >= 0) take_descriptors(message, request);
   const bool is_sound = n >= static_cast<ssize_t>(sizeof(Request)) && request.header.magic == kMagic &&
                         request.header.value_size <= kMaxValue &&
                         static_cast<size_t>(n) == sizeof(Request) + request.header.value_size &&

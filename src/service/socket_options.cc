@@ -17,6 +17,7 @@ namespace braid::service {
 namespace {
 
 constexpr int kMost = 0x7fffffff;
+constexpr size_t kCongestionNameSize = 16;  // TCP_CA_NAME_MAX
 // A program's word on buffers is taken within these, as the kernel does with net.core.wmem_max.
 constexpr int kLeastBuffer = 2304, kMostBuffer = 16 << 20;
 
@@ -134,8 +135,10 @@ int SocketOptions::set(int level, int name, std::span<const std::byte> value) {
   }
   if (level == IPPROTO_TCP && name == TCP_CONGESTION) {
     if (value.empty()) return EINVAL;
-    if (!is_congestion_control(text_of(value))) return ENOENT;
-    store(level, name, value);
+    std::string text = text_of(value);
+    if (!is_congestion_control(text)) return ENOENT;
+    text.resize(kCongestionNameSize);
+    store(level, name, std::as_bytes(std::span(text)));
     return 0;
   }
   if (level == IPPROTO_IP && name == IP_OPTIONS) return value.empty() ? 0 : ENOPROTOOPT;

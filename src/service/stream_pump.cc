@@ -97,7 +97,8 @@ StreamPump::Progress StreamPump::read_once(mptcp::Connection& connection) {
     connection.send(Slice(std::move(chunk), 0, size), live_.now());
     if (is_whole && read_step_ + 1u < kReadSizes.size()) ++read_step_;
   }
-  return is_whole ? Progress::kMore : Progress::kBlocked;
+  // A short read left nothing behind; but of a program that has hung up the end is still to be read.
+  return is_whole || is_hung_up_ ? Progress::kMore : Progress::kBlocked;
 }
 
 void StreamPump::to_program() {

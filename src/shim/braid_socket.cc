@@ -100,7 +100,11 @@ bool identify(int fd, SocketName& name) {
 
 int create(int family, int type, int protocol) {
   uint64_t daemon = 0;
-  if (!daemon_id(daemon)) return -1;
+  if (!daemon_id(daemon)) {
+    complain();
+    errno = ENETDOWN;
+    return -1;
+  }
   int ends[2];
   SocketName name;
   if (!make_pair(daemon, ends, name)) return -1;

@@ -157,16 +157,6 @@ bool connect_to(const sockaddr_un& address, socklen_t size) {
   return true;
 }
 
-void complain() {
-  if (channel.has_complained) return;
-  channel.has_complained = true;
-  char text[256];
-  const int size = snprintf(text, sizeof(text),
-                            "braid: no daemon at %.150s: start one with `braid daemon`, or use `braid run`\n",
-                            channel.path);
-  if (syscall(SYS_write, 2, text, size) < 0) return;
-}
-
 bool open_channel() {
   if (is_still_ours()) return true;
   channel.fd = -1;
@@ -178,7 +168,6 @@ bool open_channel() {
     write_control_name(address.sun_path, channel.daemon);
     if (connect_to(address, offsetof(sockaddr_un, sun_path) + kControlNameSize)) return true;
   }
-  complain();
   errno = ENETDOWN;
   return false;
 }
@@ -194,12 +183,22 @@ bool exchange(const Request& request, const void* value, const Enclosed& enclose
     }
     drop();
   }
-  complain();
   errno = ENETDOWN;
   return false;
 }
 
 }  // namespace
+
+void complain() {
+  const Exclusive exclusive;
+  if (channel.has_complained) return;
+  channel.has_complained = true;
+  char text[256];
+  const int size = snprintf(text, sizeof(text),
+                            "braid: no daemon at %.150s: start one with `braid daemon`, or use `braid run`\n",
+                            channel.path);
+  if (syscall(SYS_write, 2, text, size) < 0) return;
+}
 
 bool call(const Request& request, const void* value, const Enclosed& enclosed, Reply& reply,
           void* reply_value) {

@@ -20,7 +20,7 @@ struct Enclosed {
 
 /// Sends the request and waits for the reply. `value` (request.value_size bytes) goes with it; what the reply
 /// carries goes to `reply_value` (kMaxValue bytes of room), if wanted.
-/// False: there is no daemon to talk to, errno says ENETDOWN, and standard error has had one line about it.
+/// False: there is no daemon to talk to, errno says ENETDOWN.
 /// Safe in several threads and in signal handlers.
 bool call(const Request& request, const void* value, const Enclosed& enclosed, Reply& reply,
           void* reply_value = nullptr);
@@ -30,5 +30,8 @@ bool notify(const Request& request, const void* value, const Enclosed& enclosed)
 
 /// The identifier of the daemon; opens the connection if need be. False: as above.
 bool daemon_id(uint64_t& id);
+
+/// Says on standard error, once, that there is no daemon.
+void complain();
 
 }  // namespace braid::shim
