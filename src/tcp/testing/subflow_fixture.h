@@ -65,8 +65,9 @@ class SubflowFixture : public ::testing::Test {
       s.options.sack.push_back({kOwn + static_cast<uint32_t>(begin), kOwn + static_cast<uint32_t>(end)});
     }
     if (in.bytes > 0) {
+      const uint64_t first = seq + (s.flags.syn ? 1 : 0);
       ChunkRef chunk = pool.allocate(in.bytes);
-      for (uint32_t i = 0; i < in.bytes; ++i) chunk->data()[i] = pattern(2, StreamOffset(seq + i));
+      for (uint32_t i = 0; i < in.bytes; ++i) chunk->data()[i] = pattern(2, StreamOffset(first + i));
       s.payload = Slice(std::move(chunk), 0, in.bytes);
     }
     s.segment_count = in.segments;
