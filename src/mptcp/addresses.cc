@@ -64,7 +64,10 @@ void Connection::Impl::withdraw(uint8_t id) {
 
 /// They travel on pure ACKs; one is asked for when something is due.
 void Connection::Impl::schedule_announcements() {
-  timer(ConnectionTimer::kAnnounce) = announcements.next_deadline();
+  // What is due goes with the ACK asked for below; where no subflow can carry it, it is looked at again
+  // later.
+  const Time due = announcements.next_deadline();
+  timer(ConnectionTimer::kAnnounce) = due > now ? due : now + config.add_addr_interval;
   if (negotiation.state != MultipathState::kEstablished || !announcements.is_due(now)) return;
   if (MptcpSubflow* subflow = best_subflow(false)) {
     ask_for_ack(*subflow);
