@@ -93,9 +93,12 @@ void Host::remove_address(InterfaceId interface, const wire::IpAddress& address,
   impl_->remove_address(interface, address, now);
 }
 
-void Host::add_route(InterfaceId interface, const Route& route) {
-  impl_->network.add_route(interface, route);
+void Host::set_routes(InterfaceId interface, std::vector<Route> routes, Time now) {
+  impl_->now_ = now;
+  if (impl_->network.set_routes(interface, std::move(routes))) impl_->revive_endpoints_of(interface, now);
 }
+
+void Host::set_mtu(InterfaceId interface, uint32_t mtu) { impl_->network.set_mtu(interface, mtu); }
 
 // ---- paths
 

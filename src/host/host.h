@@ -56,6 +56,7 @@ struct Route {
   wire::IpAddress network;  // any(family)/0: default
   int prefix_bits = 0;
   uint32_t metric = 0;
+  auto operator<=>(const Route&) const = default;
 };
 struct InterfaceConfig {
   std::string name;
@@ -114,7 +115,11 @@ class Host {
   void set_interface_up(InterfaceId interface, bool is_up, Time now);
   void add_address(InterfaceId interface, const AddressConfig& address, Time now);
   void remove_address(InterfaceId interface, const wire::IpAddress& address, Time now);
-  void add_route(InterfaceId interface, const Route& route);
+  /// All of its routes besides the addresses' own networks. When there are new ones, paths that had none are
+  /// tried again.
+  void set_routes(InterfaceId interface, std::vector<Route> routes, Time now);
+  /// For subflows that open from now on; those that are open find it out from ICMP.
+  void set_mtu(InterfaceId interface, uint32_t mtu);
 
   // ---- commands: paths (`ip mptcp endpoint`, `ip mptcp limits`)
   tl::expected<uint8_t, Error> add_endpoint(mptcp::PathEndpoint endpoint,

@@ -37,8 +37,18 @@ bool Network::remove_address(InterfaceId id, const wire::IpAddress& address) {
   return true;
 }
 
-void Network::add_route(InterfaceId id, const Route& route) {
-  if (id < interfaces_.size()) interfaces_[id].config.routes.push_back(route);
+bool Network::set_routes(InterfaceId id, std::vector<Route> routes) {
+  if (id >= interfaces_.size()) return false;
+  std::vector<Route>& known = interfaces_[id].config.routes;
+  const bool has_new = std::any_of(routes.begin(), routes.end(), [&](const Route& route) {
+    return std::find(known.begin(), known.end(), route) == known.end();
+  });
+  known = std::move(routes);
+  return has_new;
+}
+
+void Network::set_mtu(InterfaceId id, uint32_t mtu) {
+  if (id < interfaces_.size()) interfaces_[id].config.mtu = mtu;
 }
 
 const Network::Interface* Network::find(InterfaceId id) const {

@@ -23,7 +23,9 @@ class Network {
   bool set_up(InterfaceId id, bool is_up);
   bool add_address(InterfaceId id, const AddressConfig& address);
   bool remove_address(InterfaceId id, const wire::IpAddress& address);
-  void add_route(InterfaceId id, const Route& route);
+  /// True: there is one among them that was not there before.
+  bool set_routes(InterfaceId id, std::vector<Route> routes);
+  void set_mtu(InterfaceId id, uint32_t mtu);
 
   // ---- getters
   const Interface* find(InterfaceId id) const;

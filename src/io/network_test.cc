@@ -178,6 +178,23 @@ TEST_F(SharedUplinksTest, AddressesAndLinksAreFollowed) {
   });
 }
 
+TEST_F(SharedUplinksTest, RoutesComeAndGo) {
+  here_->inside([&] {
+    Instance braid;
+    const wire::Endpoint far = {*wire::IpAddress::parse("203.0.113.9"), 80};
+    EXPECT_EQ(braid.live->host().connect(far, {}, braid.live->now()).error(),
+              host::Error::kNetworkUnreachable);
+    here_->run("ip route add default via 198.51.100.2 dev path1");
+    braid.settle();
+    EXPECT_TRUE(braid.live->host().connect(far, {}, braid.live->now()).has_value());
+    EXPECT_THAT(here_->run("ip route show table all"),
+                HasSubstr("default via 198.51.100.2 dev path1 table 86840"));
+    here_->run("ip route del default via 198.51.100.2 dev path1");
+    braid.settle();
+    EXPECT_FALSE(braid.live->host().connect(far, {}, braid.live->now()).has_value());
+  });
+}
+
 TEST_F(SharedUplinksTest, StrictReversePathFilteringIsLoosenedAndRestored) {
   here_->run("sysctl -qw net.ipv4.conf.all.rp_filter=1 net.ipv4.conf.path1.rp_filter=1");
   before_ = here_->snapshot();

@@ -44,7 +44,7 @@ class SharedUplinks final : public Network {
     uint32_t table = 0;
     bool is_up = true;
     std::set<LinkAddress> addresses;
-    std::set<KernelRoute> routes;  // told to the host
+    std::vector<host::Route> routes;  // as told to the host
   };
   /// A listening port, and the sockets that keep kernel programs from taking it meanwhile.
   struct Claim {
@@ -77,6 +77,9 @@ class SharedUplinks final : public Network {
   void sync_routes(const Machine& machine);
   void sync_rules();
   std::set<Rule> wanted_rules() const;
+  bool is_in_own_block(uint16_t port) const {
+    return port >= record_.first_port && port <= record_.last_port;
+  }
   Setup<void> set_uplink_sysctls(MachineChanges& changes);
   Setup<void> set_forwarding_v6(MachineChanges& changes);
   Setup<void> set_reverse_path_filter(MachineChanges& changes);

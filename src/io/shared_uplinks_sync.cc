@@ -73,6 +73,7 @@ Setup<void> SharedUplinks::sync() {
     if (uplink == nullptr) continue;
     seen.insert(link.name);
     uplink->link_index = link.index;
+    live_->host().set_mtu(uplink->interface, link.mtu);
     drop_addresses(*uplink, usable_addresses(link.index, machine));
     if (!link.is_up) set_up_state(*uplink, false);
   }
@@ -90,7 +91,6 @@ Setup<void> SharedUplinks::sync() {
   for (const Link& link : machine.links) {
     if (!seen.contains(link.name)) continue;
     Uplink& uplink = uplinks_[link.name];
-    tell_routes(uplink, machine);
     for (const LinkAddress& a : usable_addresses(link.index, machine)) uplink.addresses.insert(a);
   }
   sync_routes(machine);
@@ -99,6 +99,7 @@ Setup<void> SharedUplinks::sync() {
   for (const Link& link : machine.links) {
     if (!seen.contains(link.name)) continue;
     Uplink& uplink = uplinks_[link.name];
+    tell_routes(uplink, machine);
     add_addresses(link.name, uplink, usable_addresses(link.index, machine));
     set_up_state(uplink, link.is_up);
   }
@@ -187,12 +188,14 @@ void SharedUplinks::add_endpoint(const std::string& name, const Uplink& uplink, 
 }
 
 void SharedUplinks::tell_routes(Uplink& uplink, const Machine& machine) {
+  std::vector<host::Route> routes;
   for (const KernelRoute& route : machine.routes) {
     if (route.link_index != uplink.link_index || route.table != RT_TABLE_MAIN) continue;
-    if (!uplink.routes.insert(route).second) continue;
-    live_->host().add_route(uplink.interface,
-                            {route.destination.network, route.destination.bits, route.metric});
+    routes.push_back({route.destination.network, route.destination.bits, route.metric});
   }
+  if (routes == uplink.routes) return;
+  uplink.routes = routes;
+  live_->host().set_routes(uplink.interface, std::move(routes), live_->now());
 }
 
 // Each uplink's table: what the main table has for that link, and nothing beyond, lest a path leaves by
@@ -250,7 +253,7 @@ std::set<Rule> SharedUplinks::wanted_rules() const {
       rule.table = inbound_table(record_.number);
       rules.insert(rule);
       for (const auto& [local, claim] : claims_) {
-        if (local.address.family() != a.address.family()) continue;
+        if (local.address.family() != a.address.family() || is_in_own_block(local.port)) continue;
         if (!local.address.is_unspecified() && local.address != a.address) continue;
         rule.first_port = rule.last_port = local.port;
         rules.insert(rule);
