@@ -115,7 +115,8 @@ int wait_until_writable(int fd, const SocketName& name, const timeval& timeout) 
   return ready == 0 ? fail(EINPROGRESS) : connect_result(fd, name);
 }
 
-int connect_braid(int fd, SocketName name, const SocketAddress& remote) {
+int connect_braid(int fd, SocketName name, const SocketAddress& remote, const sockaddr* address,
+                  socklen_t address_size) {
   const bool is_blocking = (fcntl(fd, F_GETFL) & O_NONBLOCK) == 0;
   timeval timeout{};
   socklen_t size = sizeof(timeout);
@@ -132,6 +133,9 @@ int connect_braid(int fd, SocketName name, const SocketAddress& remote) {
     if (wants_record) request.flags |= kWantsRecord;
     Reply reply;
     if (!call(request, nullptr, {fd}, reply)) return -1;
+    if ((reply.flags & kUseKernel) != 0) {
+      return turn_into_kernel_socket(fd, name) ? real().connect(fd, address, address_size) : -1;
+    }
     if ((reply.flags & kUseNewPair) != 0) {
       if (!give_new_pair(fd, name)) return -1;
       continue;
@@ -225,7 +229,7 @@ BRAID_EXPORT int connect(int fd, const sockaddr* address, socklen_t size) {
   if (is_loopback(remote)) {
     return turn_into_kernel_socket(fd, name) ? real().connect(fd, address, size) : -1;
   }
-  return connect_braid(fd, name, remote);
+  return connect_braid(fd, name, remote, address, size);
 }
 
 BRAID_EXPORT int accept4(int fd, sockaddr* address, socklen_t* size, int flags) {

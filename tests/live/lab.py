@@ -213,5 +213,13 @@ def braid_run(*options):
     return [braid_binary(), "run", *options, "--"]
 
 
+def braid_run_on_wires(directory):
+    """The same for a lab with delays: its paths are TAP devices, which Braid takes as uplinks when it is told to."""
+    path = os.path.join(str(directory), "wires.toml")
+    with open(path, "w") as file:
+        file.write("[network]\ninterfaces = [" + ", ".join(f'"path{i}"' for i in range(len(NETWORKS))) + "]\n")
+    return braid_run("--config", path)
+
+
 MPTCPIZE = ["mptcpize", "run"]
 PEER = [sys.executable if sys.executable.startswith("/usr/bin") else "/usr/bin/python3", os.path.join(HERE, "peer.py")]

@@ -30,10 +30,11 @@ def server_got(net, path):
 
 
 @pytest.mark.parametrize("receiver", ["kernel", "braid"])
-def test_silent_path_death_and_return(receiver):
+def test_silent_path_death_and_return(receiver, tmp_path):
     size = 48 << 20
     with lab.Lab(2, rates=[RATE_MBIT] * 2, delays=[DELAY_MS] * 2) as net:
-        words = {"client": lab.braid_run(), "server": lab.MPTCPIZE if receiver == "kernel" else lab.braid_run()}
+        braid = lab.braid_run_on_wires(tmp_path)
+        words = {"client": braid, "server": lab.MPTCPIZE if receiver == "kernel" else braid}
         if receiver == "kernel":
             net.server.use_kernel_mptcp(signal=True)
         client, server = start_transfer(net, words, size)
@@ -51,12 +52,12 @@ def test_silent_path_death_and_return(receiver):
         assert result["longest_stall"] <= 1.0, result
 
 
-def test_kernel_sends_while_a_path_dies():
+def test_kernel_sends_while_a_path_dies(tmp_path):
     """Braid is the receiver: how long the gap is, is the kernel's doing; that no byte is lost, is ours too."""
     size = 24 << 20
     with lab.Lab(2, rates=[RATE_MBIT] * 2, delays=[DELAY_MS] * 2) as net:
         net.client.use_kernel_mptcp()
-        words = {"client": lab.MPTCPIZE, "server": lab.braid_run()}
+        words = {"client": lab.MPTCPIZE, "server": lab.braid_run_on_wires(tmp_path)}
         client, server = start_transfer(net, words, size)
         for path in (0, 1):
             lab.wait_for(lambda: server_got(net, path) > 1 << 20, what=f"data on path {path}")
