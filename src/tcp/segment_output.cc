@@ -115,7 +115,7 @@ Subflow::Impl::SendLimit Subflow::Impl::send_new_data(SegmentSink& sink, Time no
     uint64_t unsent = end - snd_nxt;
     if (unsent == 0) {
       // A part of a segment that cwnd leaves is not worth asking for: an ACK will bring the rest.
-      if (room < full && room == allowance && recovery.has_outstanding()) return SendLimit::kCongestion;
+      if (room < full && room == allowance && has_outstanding()) return SendLimit::kCongestion;
       const uint64_t limit = std::min<uint64_t>(room, std::max(config.max_super_segment, full));
       unsent = grant(limit < full ? limit : limit - limit % full, full, now);
     }
@@ -127,7 +127,7 @@ Subflow::Impl::SendLimit Subflow::Impl::send_new_data(SegmentSink& sink, Time no
       const bool is_all =
           size == unsent && !(is_window_small && size == room && upper.has_pending_data(self));
       if (!is_all && is_window_small && size * 2 < window.max_bytes()) break;
-      if (!is_all && !is_window_small && recovery.has_outstanding()) return SendLimit::kCongestion;
+      if (!is_all && !is_window_small && has_outstanding()) return SendLimit::kCongestion;
     }
     const ByteRange sent = send_data(sink, snd_nxt, size, now);
     note_sent(sent, now);

@@ -98,6 +98,7 @@ struct Subflow::Impl {
   bool is_sending() const {
     return is_synchronized() && state != State::kFinWait2 && state != State::kTimeWait;
   }
+  bool has_outstanding() const { return snd_una < snd_nxt; }
   bool is_receiving() const {
     return state == State::kEstablished || state == State::kFinWait1 || state == State::kFinWait2;
   }

@@ -18,7 +18,7 @@ Time Subflow::Impl::next_deadline() const {
       return closing_deadline;
     case State::kSynSent:
     case State::kSynReceived:
-      return std::min({handshake.deadline, user_timeout_deadline(), acks.next_deadline()});
+      return earlier(handshake.deadline, user_timeout_deadline());
     default:
       return std::min({recovery.next_deadline(), acks.next_deadline(), persist.deadline, keepalive_deadline(),
                        user_timeout_deadline(), closing_deadline});
@@ -77,9 +77,8 @@ Duration Subflow::Impl::patience() const {
 // Armed when there is something to send, nothing is in flight whose ACK could open the window, and the window
 // has no room, or too little to be worth it.
 void Subflow::Impl::update_persist(Time now) {
-  if (recovery.has_outstanding()) return stop_persist();
-  const bool is_waiting =
-      snd_nxt < end || (can_send() && window_room() == 0 && upper.has_pending_data(self));
+  if (has_outstanding()) return stop_persist();
+  const bool is_waiting = snd_nxt < end || (can_send() && window_room() == 0 && upper.has_pending_data(self));
   if (!is_waiting) return stop_persist();
   if (persist.deadline != kNever) return;
   const Duration interval = recovery.current_rto() * (1 << std::min<uint32_t>(persist.backoff, 16));
@@ -107,7 +106,7 @@ void Subflow::Impl::on_persist_deadline(Time now) {
 }
 
 Time Subflow::Impl::keepalive_deadline() const {
-  if (!keepalive.idle || recovery.has_outstanding() || persist.deadline != kNever) return kNever;
+  if (!keepalive.idle || has_outstanding() || persist.deadline != kNever) return kNever;
   return keepalive.unanswered == 0 ? last_received + *keepalive.idle
                                    : keepalive.last_probe_at + keepalive.interval;
 }
@@ -125,7 +124,7 @@ Time Subflow::Impl::user_timeout_deadline() const {
   Time since = kNever;
   if (!is_synchronized()) {
     if (handshake.sent > 0) since = handshake.first_sent_at;
-  } else if (recovery.has_outstanding()) {
+  } else if (has_outstanding()) {
     since = recovery.stalled_since();
   } else {
     since = persist.unanswered_since;
