@@ -80,8 +80,12 @@ def main():
         connection = sock
     result = {"local": connection.getsockname()[:2], "remote": connection.getpeername()[:2]}
     sender = threading.Thread(target=send_all, args=(connection, options.bytes, os.getpid(), result))
-    sender.start()
+    # Who has nothing to send keeps its direction open meanwhile: the kernel takes no joins once it is closed.
+    if options.bytes > 0:
+        sender.start()
     receive_all(connection, result)
+    if options.bytes == 0:
+        sender.start()
     sender.join()
     connection.close()
     print(json.dumps(result), flush=True)
