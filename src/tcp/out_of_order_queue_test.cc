@@ -51,7 +51,9 @@ TEST(OutOfOrderQueueTest, HoldsWhatTheModelHolds) {
         EXPECT_EQ(insertion.duplicate.has_value(), insertion.new_bytes < size);
         const auto run = queue.run_at(StreamOffset(begin));
         ASSERT_TRUE(run);
-        if (insertion.new_bytes > 0) EXPECT_EQ(queue.recent_runs(4).at(0), *run) << "newest first";
+        if (insertion.new_bytes > 0) {
+          EXPECT_EQ(queue.recent_runs(4).at(0), *run) << "newest first";
+        }
       } else {
         // The octets up to the first fragment come in order, and with them what waits behind.
         if (queue.empty()) continue;
