@@ -64,8 +64,10 @@ struct Sending {
   Time tuned_at{};
   bool was_refused = false;  // send() took less than offered: kWritable is owed
   bool no_delay = false, is_corked = false, is_push_due = false;
-  Time progress_at{};  // DATA_ACK moved
-  uint32_t stagnations = 0, probes = 0;
+  // Octets that the subflows have acknowledged and DATA_ACK has not: found missing, repeated at data level.
+  std::optional<DataOffset> missing_head;
+  uint32_t stagnations = 0;  // repeated without progress since
+  uint32_t probes = 0;
   /// Plain TCP from the middle of the stream on: a point on the line of the infinite mapping, which data
   /// segments tell until one that did is acknowledged.
   struct InfiniteMap {
@@ -90,7 +92,6 @@ struct Receiving {
   bool is_peer_wide = true;  // the peer's data sequence numbers have 64 bits; our DATA_ACKs then too
   uint8_t last_subflow = 0;  // that brought a segment
   bool is_readable_raised = false;
-  Slice small;  // where small payloads are put together
 };
 
 struct Closing {
@@ -211,6 +212,10 @@ struct Connection::Impl {
   void on_acked(MptcpSubflow& subflow, StreamOffset snd_una);
   void offer_to_others(MptcpSubflow& subflow);
   void on_data_retransmit_timer();
+  std::optional<DataRange> missing_at_peer() const;
+  void repeat_missing(DataRange missing);
+  MptcpSubflow* suspect_of(DataOffset offset);
+  Duration confirmation_delay() const;
   void on_persist_timer();
   void tune_send_buffer();
   uint64_t send_room() const;
@@ -231,7 +236,6 @@ struct Connection::Impl {
   void hold(MptcpSubflow& subflow, const RxMap& map, StreamOffset offset, Slice payload);
   void on_bad_checksum(MptcpSubflow& subflow, const RxMap& map);
   void deliver(MptcpSubflow& subflow, DataOffset begin, Slice payload);
-  Slice compact(Slice payload);
   void on_data_fin(DataOffset offset);
   void consume_fin();
   void on_delivered();

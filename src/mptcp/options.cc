@@ -10,7 +10,13 @@ namespace {
 class Fitter {
  public:
   Fitter(wire::TcpOptions& options, size_t space) : options_(options), space_(space) {}
-  size_t space() const { return space_; }
+  size_t space() const { return space_ & ~size_t{3}; }
+  bool drop_timestamps() {
+    if (!options_.timestamps.has_value()) return false;
+    options_.timestamps.reset();
+    space_ += 12;
+    return true;
+  }
   bool put(const wire::MptcpOption& option) {
     const size_t size = (wire::encoded_size(option) + 3) & ~size_t{3};
     if (size > space_ || options_.mptcp.size() == options_.mptcp.capacity()) return false;
@@ -111,12 +117,16 @@ void Writer::reset() {
   }
 }
 
-/// ADD_ADDR, its echo or REMOVE_ADDR. An IPv6 address with port and HMAC leaves no room for a DSS beside
-/// timestamps: then that ACK has none.
+/// ADD_ADDR, its echo or REMOVE_ADDR. An IPv6 address with HMAC leaves no room for a DSS beside timestamps,
+/// and with a port none for those either: such an ACK goes without (TCP takes it as it takes one whose
+/// options were stripped).
 bool Writer::announcement() {
-  auto option =
-      connection.announcements.poll(fitter.space() & ~size_t{3}, connection.now,
-                                    connection.config.add_addr_interval, connection.config.add_addr_attempts);
+  const auto next = [&] {
+    return connection.announcements.poll(fitter.space(), connection.now, connection.config.add_addr_interval,
+                                         connection.config.add_addr_attempts);
+  };
+  auto option = next();
+  if (!option.has_value() && fitter.drop_timestamps()) option = next();
   if (!option.has_value()) return false;
   if (auto* address = std::get_if<wire::AddAddr>(&*option)) {
     if (!address->is_echo) {

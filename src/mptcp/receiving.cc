@@ -12,12 +12,6 @@ namespace {
 
 /// Payload without a mapping in so many segments in a row means that options are being taken out.
 constexpr uint32_t kMostUnmappedInARow = 16;
-/// Payloads below this part of their chunk are put together: a peer that sends single octets must not make
-/// each hold a packet buffer.
-constexpr size_t kSparseFraction = 4;
-constexpr size_t kMostCompacted = 512;
-constexpr size_t kCompactedChunk = 2048;
-
 }  // namespace
 
 SegmentVerdict Connection::Impl::on_segment(MptcpSubflow& subflow, const wire::TcpSegment& segment,
@@ -199,7 +193,8 @@ void Connection::Impl::on_mapped_data(MptcpSubflow& subflow, const RxMap& map, S
 void Connection::Impl::on_unmapped_data(MptcpSubflow& subflow, StreamOffset offset, Slice payload) {
   // Options vanished after the handshake, before any mapping but that of the keys came (RFC 8684, 3.7).
   const bool is_contiguous = receiving.data.data_rcv_nxt().value() == offset.value();
-  if (!subflow.has_seen_mapping && subflow.is_initial && is_contiguous && can_fall_back_in_mid_stream(subflow)) {
+  if (!subflow.has_seen_mapping && subflow.is_initial && is_contiguous &&
+      can_fall_back_in_mid_stream(subflow)) {
     counters().add(Counter::kMpCapableDataFallback);
     // DATA_ACKs of ours may have made the peer believe in MPTCP.
     subflow.fail_due = negotiation.remote.idsn + offset.value();
@@ -279,24 +274,9 @@ void Connection::Impl::deliver(MptcpSubflow& subflow, DataOffset begin, Slice pa
   if (receiving.fin.has_value()) limit = std::min(limit, *receiving.fin);
   if (begin + size > limit) counters().add(Counter::kNoDssInWindow);
   const uint64_t fresh =
-      receiving.data.insert(begin, compact(std::move(payload)), limit, subflow.index % Reassembly::kMaxHints);
+      receiving.data.insert(begin, std::move(payload), limit, subflow.index % Reassembly::kMaxHints);
   if (fresh == 0) counters().add(Counter::kDuplicateData);
   if (fresh > 0 && closing.is_app_closed) is_settling_due = closing.is_refusing_due = true;
-}
-
-Slice Connection::Impl::compact(Slice payload) {
-  const size_t size = payload.size();
-  if (size > kMostCompacted || size * kSparseFraction > payload.chunk()->capacity()) return payload;
-  Slice& small = receiving.small;
-  const auto room = [&] {
-    return small.chunk() ? small.chunk()->data() + small.chunk()->capacity() - (small.data() + small.size())
-                         : 0;
-  };
-  if (static_cast<size_t>(room()) < size) small = Slice(env.chunks().allocate(kCompactedChunk), 0, 0);
-  const size_t at = small.size();
-  std::copy_n(payload.data(), size, const_cast<std::byte*>(small.data()) + at);
-  small.extend(size);
-  return small.sub(at, size);
 }
 
 /// After payload was put in its place.

@@ -12,6 +12,7 @@ constexpr uint32_t kMostMapBytes = 65'534;  // the 16 bits of data_length, one o
 constexpr size_t kMapsSearchedForHead = 8;
 constexpr uint64_t kMostRepeatedAtOnce = 64u << 10;
 constexpr uint32_t kMostStagnations = 8;
+constexpr uint32_t kMostSuspicions = 4;
 constexpr Duration kCorkDelay = 200ms;
 constexpr Duration kLongestProbeInterval = 60s;
 
@@ -171,10 +172,8 @@ void Connection::Impl::push_map(MptcpSubflow& subflow, DataRange range, bool is_
     counters().add(Counter::kBraidReinjectedBytes, range.size());
   } else {
     sending.next = range.end;
-    if (negotiation.is_multipath() && timer(ConnectionTimer::kDataRetransmit) == kNever) {
-      sending.progress_at = now;
+    if (negotiation.is_multipath() && timer(ConnectionTimer::kDataRetransmit) == kNever)
       timer(ConnectionTimer::kDataRetransmit) = now + data_rto();
-    }
   }
   if (map.has_data_fin && !closing.is_fin_sent) {
     closing.is_fin_sent = true;
@@ -228,8 +227,14 @@ void Connection::Impl::on_data_ack(DataOffset ack, uint64_t window) {
 }
 
 void Connection::Impl::on_data_progress() {
-  sending.progress_at = now;
   sending.stagnations = 0;
+  const DataOffset una = sending.buffer.data_una();
+  for (const auto& subflow : subflows) {
+    if (subflow->unconfirmed_begin == subflow->unconfirmed_end || una < subflow->unconfirmed_end) continue;
+    if (!subflow->is_suspected) subflow->suspicions = 0;
+    subflow->is_suspected = false;
+    subflow->unconfirmed_begin = subflow->unconfirmed_end;
+  }
   if (is_everything_acked()) timer(ConnectionTimer::kDataRetransmit) = kNever;
   tune_send_buffer();
   if (sending.was_refused && 3 * send_room() >= sending.limit_bytes) {
@@ -241,14 +246,26 @@ void Connection::Impl::on_data_progress() {
 void Connection::Impl::on_acked(MptcpSubflow& subflow, StreamOffset snd_una) {
   if (negotiation.is_fallback()) {
     const DataMap* map = subflow.tx.find(snd_una);
-    const DataOffset una = map != nullptr ? map->data_begin + (snd_una - map->stream_begin) : sending.next;
-    if (una > sending.buffer.data_una()) {
-      sending.buffer.acknowledge(una);
+    const DataOffset delivered = map != nullptr ? map->data_begin + (snd_una - map->stream_begin) : sending.next;
+    if (delivered > sending.buffer.data_una()) {
+      sending.buffer.acknowledge(delivered);
       on_data_progress();
     }
   }
-  subflow.tx.acknowledge(snd_una,
-                         [&](const DataMap& map) { sending.buffer.release(map.data_begin, map.data_end()); });
+  const DataOffset una = sending.buffer.data_una();
+  bool is_ahead = false;
+  subflow.tx.acknowledge(snd_una, [&](const DataMap& map) {
+    sending.buffer.release(map.data_begin, map.data_end());
+    if (map.data_end() <= una) return;
+    if (subflow.unconfirmed_begin == subflow.unconfirmed_end) subflow.unconfirmed_begin = map.data_begin;
+    subflow.unconfirmed_begin = std::min(subflow.unconfirmed_begin, map.data_begin);
+    subflow.unconfirmed_end = std::max(subflow.unconfirmed_end, map.data_end());
+    is_ahead = true;
+  });
+  if (is_ahead && negotiation.is_multipath()) {
+    Time& at = timer(ConnectionTimer::kDataRetransmit);
+    at = earlier(at, now + confirmation_delay());
+  }
 }
 
 /// Everything the subflow holds and has not offered before may go on another.
@@ -265,36 +282,71 @@ void Connection::Impl::offer_to_others(MptcpSubflow& subflow) {
 }
 
 /// The subflows acknowledged, DATA_ACK does not follow: a proxy acknowledged what it then lost, or a DSS was
-/// lost on the way. Only DATA_ACK frees data, and only repeating them brings it.
+/// lost on the way. Only DATA_ACK frees data, and only repeating them brings it (RFC 8684, 3.3.6).
 void Connection::Impl::on_data_retransmit_timer() {
   if (is_everything_acked() || !negotiation.is_multipath()) return;
-  const Duration patience = data_rto() * (int64_t{1} << std::min(sending.stagnations, 8u));
-  timer(ConnectionTimer::kDataRetransmit) = now + patience;
-  if (now - sending.progress_at < patience) {
-    timer(ConnectionTimer::kDataRetransmit) = sending.progress_at + patience;
+  const auto missing = missing_at_peer();
+  if (!missing.has_value()) {
+    sending.missing_head.reset();
+    timer(ConnectionTimer::kDataRetransmit) = now + data_rto();
     return;
   }
-  const DataOffset head = sending.buffer.data_una();
-  DataOffset end = std::min(sending.next, head + kMostRepeatedAtOnce);
+  timer(ConnectionTimer::kDataRetransmit) =
+      now + confirmation_delay() * (int64_t{1} << std::min(sending.stagnations, 8u));
+  // Seen missing twice: a DATA_ACK that was only late has come by then.
+  if (sending.missing_head == missing->begin) repeat_missing(*missing);
+  sending.missing_head = missing->begin;
+}
+
+/// The oldest octets that no subflow is busy delivering, if the very next for the peer are such.
+std::optional<DataRange> Connection::Impl::missing_at_peer() const {
+  DataRange missing{sending.buffer.data_una(),
+                    std::min(sending.next, sending.buffer.data_una() + kMostRepeatedAtOnce)};
   for (const auto& subflow : subflows) {
     if (subflow->is_closed) continue;
     for (size_t i = 0; i < subflow->tx.size(); ++i) {
       const DataMap& map = subflow->tx[i];
-      if (map.data_end() <= head || map.data_begin >= end) continue;
-      if (map.data_begin <= head) return;  // in that subflow's hands still
-      end = map.data_begin;
+      if (map.data_end() <= missing.begin || map.data_begin >= missing.end) continue;
+      if (map.data_begin <= missing.begin) return std::nullopt;
+      missing.end = map.data_begin;
     }
   }
-  if (usable_count() == 0) return;
-  if (++sending.stagnations > kMostStagnations && usable_count() == 1) {
-    // The one path we have carries TCP but not MPTCP.
-    if (MptcpSubflow* only = best_subflow(true))
-      reset_subflow(*only, wire::ResetReason::kMiddleboxInterference);
-    return;
+  return missing;
+}
+
+void Connection::Impl::repeat_missing(DataRange missing) {
+  const size_t usable = usable_count();
+  if (usable == 0) return;
+  MptcpSubflow* suspect = suspect_of(missing.begin);
+  if (suspect != nullptr && usable > 1) {
+    suspect->is_suspected = true;
+    // It carries TCP, not MPTCP, and the others had to repeat everything.
+    if (++suspect->suspicions > kMostSuspicions)
+      return reset_subflow(*suspect, wire::ResetReason::kMiddleboxInterference);
   }
-  sending.reinjections.push({head, end}, ReinjectionQueue::kNobody);
+  if (++sending.stagnations > kMostStagnations && usable == 1) {
+    if (MptcpSubflow* only = best_subflow(true))
+      return reset_subflow(*only, wire::ResetReason::kMiddleboxInterference);
+  }
+  const bool has_other = suspect != nullptr && usable > 1;
+  sending.reinjections.push(missing, has_other ? suspect->index : ReinjectionQueue::kNobody);
   is_another_round_due = true;
 }
+
+/// Who acknowledged that octet without having delivered it; of several, each in turn.
+MptcpSubflow* Connection::Impl::suspect_of(DataOffset offset) {
+  boost::container::static_vector<MptcpSubflow*, 16> suspects;
+  for (const auto& subflow : subflows) {
+    const bool may_be =
+        subflow->is_usable() && subflow->unconfirmed_begin <= offset && offset < subflow->unconfirmed_end;
+    if (may_be && suspects.size() < suspects.capacity()) suspects.push_back(subflow.get());
+  }
+  return suspects.empty() ? nullptr : suspects[sending.stagnations % suspects.size()];
+}
+
+/// By how much DATA_ACK may lag behind the subflows' ACKs: they travel together, but a peer may have been
+/// busy.
+Duration Connection::Impl::confirmation_delay() const { return largest_srtt() + config.subflow.delayed_ack; }
 
 void Connection::Impl::on_persist_timer() {
   const bool is_blocked = sending.next < sending.buffer.end() && sending.window_edge <= sending.next;

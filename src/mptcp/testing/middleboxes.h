@@ -1,9 +1,11 @@
 // For tests: what boxes on the way do to Multipath TCP (NSDI 2012, 4.1; RFC 8684, 3.7 and 6).
 #pragma once
 
+#include <array>
 #include <functional>
 #include <optional>
 #include <type_traits>
+#include <utility>
 #include <variant>
 
 #include "mptcp/testing/test_network.h"
@@ -74,6 +76,40 @@ TestNetwork::Middlebox edit(Which which, std::function<void(Option&)> change) {
 inline TestNetwork::Middlebox on_path(size_t wanted, TestNetwork::Middlebox box) {
   return [=](size_t path, Direction direction, Segment& segment) mutable {
     return path != wanted || box(path, direction, segment);
+  };
+}
+
+/// Coalesces two data segments in a row, now and then; the second's options are lost.
+inline TestNetwork::Middlebox coalesce(uint64_t seed, uint64_t one_in) {
+  return [random = SeededRandom(seed), held = std::array<std::optional<Segment>, 2>{}, one_in](
+             size_t, Direction direction, Segment& segment) mutable {
+    auto& before = held[static_cast<size_t>(direction)];
+    if (before.has_value()) {
+      const bool is_next = segment.tuple == before->tuple &&
+                           segment.seq == before->seq + static_cast<uint32_t>(before->payload_size());
+      Segment first = *std::exchange(before, std::nullopt);
+      if (is_next && segment.payload_size() > 0) {
+        for (const Slice& slice : segment.payload) first.payload.push_back(slice);
+        first.flags.fin = segment.flags.fin;
+        segment = first;
+      }
+      return true;
+    }
+    if (segment.payload_size() == 0 || segment.payload.size() > 2 || random.below(one_in) != 0) return true;
+    before = segment;
+    return false;
+  };
+}
+
+/// Changes octets of the payload, as an application-level gateway does; lengths stay.
+inline TestNetwork::Middlebox rewrite_payload(ChunkPool& pool, Which which, int count = -1) {
+  return [&pool, which, left = count](size_t, Direction direction, Segment& segment) mutable {
+    if (left == 0 || segment.payload.empty() || !which(direction, segment)) return true;
+    if (left > 0) --left;
+    Slice copy = copy_to_slice(pool, segment.payload[0].bytes());
+    const_cast<std::byte*>(copy.data())[copy.size() / 2] ^= std::byte{0x20};
+    segment.payload[0] = copy;
+    return true;
   };
 }
 

@@ -22,6 +22,7 @@ struct PathOptions {
   double loss = 0, duplicate = 0, reorder = 0;
   Duration reorder_delay = 5ms;
   uint32_t mtu = 1500;
+  uint16_t split_bytes = 0;  // a box that cuts payloads to this, options copied; 0: none
 };
 
 enum class Direction : uint8_t { kToServer, kToClient };
@@ -50,6 +51,11 @@ class TestNetwork {
       wire::OutgoingSegment piece = cut;
       for (const Middlebox& middlebox : middleboxes) {
         if (!middlebox(path, direction, piece)) return;
+      }
+      if (const uint16_t size = paths[path].options.split_bytes; size > 0) {
+        piece.mss = size;
+        wire::cut_super_segment(piece, [&](const auto& part) { carry(path, direction, part, now); });
+        return;
       }
       carry(path, direction, piece, now);
     });
