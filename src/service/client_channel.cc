@@ -11,6 +11,8 @@ namespace braid::service {
 
 namespace {
 
+constexpr int kRequestsPerTurn = 64;  // then another descriptor has its turn
+
 // Whatever descriptors came are ours now, wanted or not.
 void take_descriptors(msghdr& message, ReceivedRequest& request) {
   for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
@@ -47,7 +49,7 @@ ClientChannel::~ClientChannel() { loop_.remove(fd_.get()); }
 void ClientChannel::process() {
   if (is_processing_) return;
   is_processing_ = true;
-  while (!is_closed_ && receive_one()) {
+  for (int left = kRequestsPerTurn; left > 0 && !is_closed_ && receive_one(); --left) {
   }
   is_processing_ = false;
 }

@@ -43,7 +43,7 @@ class ClientChannel {
   ClientChannel(const ClientChannel&) = delete;
   ClientChannel& operator=(const ClientChannel&) = delete;
 
-  /// Handles every request that has arrived.
+  /// Handles requests that have arrived, a limited number at a time.
   void process();
 
  private:

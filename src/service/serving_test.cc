@@ -170,6 +170,49 @@ say(socket.socket().getsockname())
   EXPECT_EQ(program.finish(), "('0.0.0.0', 0)\n");
 }
 
+// A program that has locked itself up can't see the control socket's path any more; the abstract name is
+// still there.
+TEST(Serving, GoesOnInAChrootAfterFork) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root (chroot)";
+  Worlds worlds;
+  Program server = worlds.server.python(R"(
+import tempfile
+l = socket.create_server(('0.0.0.0', 7000))
+say('listening')
+s, _ = l.accept()
+if os.fork() == 0:
+    os.chroot(tempfile.mkdtemp()); os.chdir('/'); os.setuid(65534)
+    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    say(s.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY), outcome(s.recv, 1), socket.socket().getsockname())
+    os._exit(0)
+os.wait()
+)");
+  ASSERT_EQ(server.read_line(), "listening");
+  EXPECT_EQ(worlds.client.python("socket.create_connection((THERE, 7000)).close()").finish(), "");
+  EXPECT_EQ(server.finish(), "1 b'' ('0.0.0.0', 0)\n");
+}
+
+TEST(Serving, ANewDaemonServesAProgramThatOutlivedTheOld) {
+  MemoryLink link;
+  std::optional<World> daemon;
+  daemon.emplace(link, 0);
+  const std::string path = daemon->socket_path();
+  Program program = daemon->python(R"(
+s = socket.socket()
+say(outcome(s.bind, (HERE, 5000))); hear()
+say(outcome(s.listen), outcome(s.getsockname)); hear()
+t = socket.socket()
+say(outcome(t.bind, (HERE, 5000)))
+)");
+  EXPECT_EQ(program.read_line(), "None");
+  daemon.reset();
+  program.write_line("gone");
+  EXPECT_THAT(program.read_line(), HasSubstr("ENETDOWN"));
+  World next(link, 0, SocketSettings{}, path);
+  program.write_line("back");
+  EXPECT_EQ(program.finish(), "None\n");
+}
+
 TEST(Serving, CurlFetchesFromPythonsServer) {
   if (access("/usr/bin/curl", X_OK) != 0) GTEST_SKIP() << "needs curl";
   Worlds worlds;

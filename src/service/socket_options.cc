@@ -175,11 +175,10 @@ int SocketOptions::get(int level, int name, std::vector<std::byte>& value) const
     value = bytes_of(&kOff, sizeof(kOff));
     return 0;
   }
-  if (level == IPPROTO_IP && name == IP_OPTIONS) {
-    value.clear();
-    return 0;
-  }
-  return ENOPROTOOPT;
+  const bool is_empty =
+      (level == IPPROTO_IP && name == IP_OPTIONS) || (level == SOL_SOCKET && name == SO_BINDTODEVICE);
+  if (is_empty) value.clear();
+  return is_empty ? 0 : ENOPROTOOPT;
 }
 
 bool SocketOptions::is_v6_only() const { return integer(IPPROTO_IPV6, IPV6_V6ONLY) != 0; }

@@ -114,8 +114,10 @@ Answer SocketService::answer_for_gone(const ReceivedRequest& request) {
       return answer;
     case Operation::kQuery:
       return failure(ENOTCONN);
-    case Operation::kConnect:
-      return failure(EISCONN);
+    case Operation::kConnect: {
+      const auto found = errors_.find(id);
+      return failure(found != errors_.end() ? found->second : EISCONN);
+    }
     default:
       return failure(EINVAL);
   }
@@ -124,6 +126,11 @@ Answer SocketService::answer_for_gone(const ReceivedRequest& request) {
 Answer SocketService::create(ReceivedRequest& request) {
   const uint64_t id = request.header.socket;
   if (id == 0 || sockets_.contains(id) || !is_proper_end(request.other, id)) return failure(EINVAL);
+  const auto user = sockets_of_user_.find(request.uid);
+  if (request.uid != 0 && user != sockets_of_user_.end() && user->second >= most_sockets_of_user_) {
+    remember_error(id, ENFILE);
+    return failure(ENFILE);
+  }
   auto socket = std::make_unique<AppSocket>();
   socket->id = id;
   socket->is_ipv6 = request.header.argument0 == AF_INET6;
@@ -131,9 +138,7 @@ Answer SocketService::create(ReceivedRequest& request) {
   socket->pid = request.pid;
   socket->uid = request.uid;
   socket->fd = std::move(request.other);
-  AppSocket& created = *socket;
-  sockets_.emplace(id, std::move(socket));
-  watch_idle(created);
+  watch_idle(insert(std::move(socket)));
   return {};
 }
 

@@ -1,5 +1,6 @@
 #include "service/socket_service.h"
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -24,6 +25,12 @@ uint64_t random_id() {
   uint64_t id = 0;
   while (id == 0) id = random.next64();
   return id;
+}
+
+size_t descriptor_limit() {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  return limit.rlim_cur;
 }
 
 socklen_t name_length() { return offsetof(sockaddr_un, sun_path) + kNameSize; }
@@ -67,7 +74,8 @@ SocketService::SocketService(io::LiveHost& live, io::Network* network, const Soc
       settings_(settings),
       daemon_id_(random_id()),
       ports_(claims_of(network), live.host().config().first_ephemeral_port,
-             live.host().config().last_ephemeral_port, static_cast<uint16_t>(daemon_id_)) {
+             live.host().config().last_ephemeral_port, static_cast<uint16_t>(daemon_id_)),
+      most_sockets_of_user_(descriptor_limit() / 2) {
   live_.set_event_handler([this](const host::Event& event) { on_event(event); });
 }
 
@@ -144,6 +152,13 @@ void SocketService::process_other_channels() {
 AppSocket* SocketService::find(uint64_t id) {
   const auto found = sockets_.find(id);
   return found == sockets_.end() ? nullptr : found->second.get();
+}
+
+AppSocket& SocketService::insert(std::unique_ptr<AppSocket> socket) {
+  ++sockets_of_user_[socket->uid];
+  AppSocket& inserted = *socket;
+  sockets_.emplace(inserted.id, std::move(socket));
+  return inserted;
 }
 
 std::optional<SocketService::Owner> SocketService::owner_of(host::ConnectionId connection) const {
@@ -299,6 +314,7 @@ void SocketService::forget(uint64_t id) {
   if (found == sockets_.end()) return;
   const std::unique_ptr<AppSocket> socket = std::move(found->second);
   sockets_.erase(found);
+  if (const auto user = sockets_of_user_.find(socket->uid); --user->second == 0) sockets_of_user_.erase(user);
   by_connection_.erase(socket->connection);
   if (socket->fd) live_.loop().remove(socket->fd.get());
   if (socket->state == AppSocket::State::kConnecting) live_.host().abort(socket->connection, live_.now());
@@ -362,9 +378,8 @@ std::optional<AcceptQueue::Offer> SocketService::make_offer(uint64_t listener_id
   offer.record.socket = socket->id;
   offer.record.local = to_socket_address(socket->local, socket->is_ipv6);
   offer.record.remote = to_socket_address(socket->remote, socket->is_ipv6);
-  AppSocket& accepted = *socket;
+  AppSocket& accepted = insert(std::move(socket));
   by_connection_[id] = &accepted;
-  sockets_.emplace(accepted.id, std::move(socket));
   start_pump(accepted);
   accepted.pump->to_program();
   return offer;

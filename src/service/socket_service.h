@@ -73,6 +73,7 @@ class SocketService {
   bool is_proper_end(const io::FileDescriptor& fd, uint64_t id) const;
   bool is_shown(const ReceivedRequest& request) const;
   AppSocket* find(uint64_t id);
+  AppSocket& insert(std::unique_ptr<AppSocket> socket);
   void watch_idle(AppSocket& socket);
   void start_pump(AppSocket& socket);
   void forget(uint64_t id);
@@ -98,6 +99,9 @@ class SocketService {
 
   PortTable ports_;
   std::unordered_map<uint64_t, std::unique_ptr<AppSocket>> sockets_;
+  // Descriptors are the daemon's scarce good: one user other than root may have half of them.
+  size_t most_sockets_of_user_;
+  std::unordered_map<uint32_t, size_t> sockets_of_user_;
   std::unordered_map<host::ConnectionId, AppSocket*> by_connection_;
   std::unordered_map<host::ListenerId, AppSocket*> by_listener_;
 

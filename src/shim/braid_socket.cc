@@ -172,12 +172,13 @@ bool give_new_pair(int fd, SocketName& name) {
 }
 
 int end_of_stream_error(int fd) {
-  SocketName name;
-  if (!identify(fd, name)) return 0;
   // The daemon ends a stream in order by shutting down its side, and stays. Only when it has let go, or the
-  // program itself shut down its side too, does the descriptor hang up.
+  // program itself shut down its side too, does the descriptor hang up. Asked first, because a program may
+  // have sandboxed itself so that poll() is all that it may still call.
   pollfd state{fd, 0, 0};
   if (poll(&state, 1, 0) == 1 && (state.revents & (POLLHUP | POLLERR)) == 0) return 0;
+  SocketName name;
+  if (!identify(fd, name)) return 0;
   uint64_t daemon = 0;
   if (!daemon_id(daemon) || daemon != name.daemon) return ECONNRESET;
   Request request;

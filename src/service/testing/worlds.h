@@ -38,7 +38,8 @@ class Program {
 /// One host with its programs. Its addresses: 192.0.2.NUMBER and 2001:db8::NUMBER.
 class World {
  public:
-  World(MemoryLink& link, int end, const SocketSettings& settings = {});
+  /// `socket_path`: empty for one of its own.
+  World(MemoryLink& link, int end, const SocketSettings& settings = {}, const std::string& socket_path = {});
   ~World();
 
   const std::string& socket_path() const { return socket_path_; }

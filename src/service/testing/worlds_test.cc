@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -104,10 +105,16 @@ std::string Program::finish() {
   return text;
 }
 
-World::World(MemoryLink& link, int end, const SocketSettings& settings) : end_(end) {
-  directory_ = "/tmp/braid-test-XXXXXX";
-  EXPECT_NE(mkdtemp(directory_.data()), nullptr);
-  socket_path_ = directory_ + "/braid.sock";
+World::World(MemoryLink& link, int end, const SocketSettings& settings, const std::string& socket_path)
+    : end_(end), socket_path_(socket_path) {
+  if (socket_path_.empty()) {
+    directory_ = "/tmp/braid-test-XXXXXX";
+    EXPECT_NE(mkdtemp(directory_.data()), nullptr);
+    socket_path_ = directory_ + "/braid.sock";
+  } else {
+    directory_ = socket_path_.substr(0, socket_path_.rfind('/'));
+    mkdir(directory_.c_str(), 0755);
+  }
   std::promise<void> ready;
   thread_ = std::thread([&link, settings, &ready, this] { run(link, settings, [&] { ready.set_value(); }); });
   ready.get_future().wait();

@@ -1,0 +1,110 @@
+#include "service/control_server.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <thread>
+
+#include "service/control.h"
+
+namespace braid::service {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+
+/// A server in a thread, that returns requests with "seen" added and refuses the command "refuse".
+class Control : public testing::Test {
+ protected:
+  Control() {
+    directory_ = "/tmp/braid-test-XXXXXX";
+    EXPECT_NE(mkdtemp(directory_.data()), nullptr);
+    path = directory_ + "/control";
+    server =
+        std::make_unique<ControlServer>(loop, [](const json& request) -> tl::expected<json, std::string> {
+          if (request["command"] == "refuse") return tl::unexpected(std::string("no"));
+          json answer = request;
+          answer["seen"] = true;
+          return answer;
+        });
+    EXPECT_TRUE(server->listen(path).has_value());
+    thread_ = std::thread([this] { loop.run(); });
+  }
+  ~Control() override {
+    loop.post([this] { loop.stop(); });
+    thread_.join();
+    server.reset();
+    rmdir(directory_.c_str());
+  }
+  /// Sends raw bytes, and returns what comes until `lines` lines are there or the server closes.
+  std::string exchange(const std::string& bytes, size_t lines) {
+    const io::FileDescriptor fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path, path.data(), path.size());
+    EXPECT_EQ(connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+    send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    std::string text;
+    char c;
+    while (lines > 0 && recv(fd.get(), &c, 1, 0) == 1) {
+      text.push_back(c);
+      if (c == '\n') --lines;
+    }
+    return text;
+  }
+
+  std::string path;
+  io::EventLoop loop;
+  std::unique_ptr<ControlServer> server;
+
+ private:
+  std::string directory_;
+  std::thread thread_;
+};
+
+TEST_F(Control, AnswersInOrderOnOneConnection) {
+  auto client = ControlClient::connect(path);
+  ASSERT_TRUE(client.has_value());
+  for (int i = 0; i < 100; ++i) {
+    const auto answer = client->call({{"command", "echo"}, {"number", i}});
+    ASSERT_TRUE(answer.has_value());
+    EXPECT_EQ((*answer)["number"], i);
+    EXPECT_TRUE((*answer)["seen"]);
+  }
+  EXPECT_EQ(client->call({{"command", "refuse"}}).error(), "no");
+}
+
+TEST_F(Control, NonsenseGetsAnErrorAndNothingElse) {
+  EXPECT_THAT(exchange("nonsense\n[]\n{\"command\": 5}\n\xff\n{\"command\":\"x\"}\n", 5),
+              testing::AllOf(HasSubstr("JSON object"), HasSubstr("\"seen\":true")));
+  EXPECT_EQ(exchange(std::string(200000, 'x'), 1), "");
+}
+
+TEST_F(Control, OnlyTheOwnerMayAsk) {
+  struct stat status {};
+  ASSERT_EQ(stat(path.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600u);
+}
+
+TEST_F(Control, ASecondServerDoesNotTakeThePath) {
+  io::EventLoop other;
+  ControlServer second(other, [](const json&) { return json(); });
+  const auto listening = second.listen(path);
+  ASSERT_FALSE(listening.has_value());
+  EXPECT_THAT(listening.error().message, HasSubstr("Another daemon"));
+}
+
+TEST(ControlClientTest, SaysWhereItLookedAndWhatToDo) {
+  const auto client = ControlClient::connect("/tmp/no-such-braid.sock");
+  ASSERT_FALSE(client.has_value());
+  EXPECT_THAT(client.error(),
+              testing::AllOf(HasSubstr("/tmp/no-such-braid.sock"), HasSubstr("braid daemon")));
+}
+
+}  // namespace
+}  // namespace braid::service
