@@ -154,7 +154,6 @@ class Pair {
     connection.send_buffer_bytes = connection.initial_send_buffer_bytes = buffer_bytes;
     connection.receive_buffer_bytes = connection.initial_receive_buffer_bytes = buffer_bytes;
     connection.subflow.mss = setup.mss;
-    connection.subflow.max_super_segment = setup.has_super_segments ? 64'240 : setup.mss;
     return config;
   }
   static host::InterfaceConfig interface(const Case& setup, const wire::IpAddress& local) {
