@@ -29,12 +29,16 @@ class Meter:
         self.last = [lab.path_bytes(side, path)[0] for path in range(net.paths)]
         self.at = time.monotonic()
         self.totals = [0] * net.paths
+        self.begin = self.at
+        self.samples = []  # (seconds, Mbit/s of each path)
+        self.notes = []    # (seconds, text)
 
     def tick(self, note, done, total):
         now = time.monotonic()
         counts = [lab.path_bytes(self.side, path)[0] for path in range(self.net.paths)]
         elapsed = now - self.at
         line = f"  {100 * done / total:3.0f} %"
+        self.samples.append((now - self.begin, [(c - b) * 8e-6 / elapsed for c, b in zip(counts, self.last)]))
         for path, (count, before) in enumerate(zip(counts, self.last)):
             mbit = (count - before) * 8e-6 / elapsed
             self.totals[path] += count - before
@@ -96,9 +100,11 @@ def act(title, client_words, server_words, client_kernel, place, size):
             if cut_at is None and got > size * 0.3:
                 net.cut(0)
                 cut_at, note = now, "<- path 1 cut, nobody is told"
+                meter.notes.append((now - begin, "path 1 cut"))
             elif cut_at is not None and not restored and (got > size * 0.6 or now > cut_at + 15):
                 net.restore(0)
                 restored, note = True, "<- path 1 restored"
+                meter.notes.append((now - begin, "restored"))
             if now > begin + PATIENCE:
                 raise SystemExit(f"The transfer did not end within {PATIENCE} s: {got} of {size} octets came.")
             if now >= next_line:
@@ -118,12 +124,37 @@ def act(title, client_words, server_words, client_kernel, place, size):
         best = max(alone(rate) for rate in RATES)
         say(f"  goodput {goodput:.1f} Mbit/s, with path 1 away for a part of it; each path alone, never cut, could do "
             + " and ".join(f"{alone(rate):.1f}" for rate in RATES) + f": {goodput / best:.2f} times the better one")
-        return same
+        return same, meter
+
+
+def plot(path, acts):
+    """Draws the throughput of each path over time, an act a panel."""
+    import matplotlib
+    matplotlib.use("svg")
+    import matplotlib.pyplot as pyplot
+    figure, panels = pyplot.subplots(len(acts), 1, figsize=(8, 2.6 * len(acts)), sharex=True, sharey=True)
+    for panel, (title, meter) in zip(panels, acts):
+        times = [at for at, _ in meter.samples[:-1]]
+        rates = [[sample[path] for _, sample in meter.samples[:-1]] for path in range(len(RATES))]
+        panel.stackplot(times, rates, labels=[f"path {i + 1} ({rate} Mbit/s)" for i, rate in enumerate(RATES)],
+                        colors=["#4c78a8", "#f2a65a"])
+        for at, text in meter.notes:
+            panel.axvline(at, color="black", linewidth=0.8, linestyle="--")
+            panel.annotate(text, (at, sum(RATES) * 1.03), xytext=(3, 0), textcoords="offset points", fontsize=9)
+        panel.set_title(title, fontsize=10, loc="left")
+        panel.set_ylabel("Mbit/s received")
+        panel.set_ylim(0, sum(RATES) * 1.15)
+        panel.margins(x=0)
+    panels[0].legend(loc="lower right", fontsize=8)
+    panels[-1].set_xlabel("seconds")
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
 
 
 def main():
     parser = argparse.ArgumentParser(description="Unmodified curl and nginx over Braid, against the kernel's MPTCP.")
     parser.add_argument("--megabytes", type=int, default=256)
+    parser.add_argument("--plot", metavar="FILE.svg", help="draw both paths' throughput over time")
     options = parser.parse_args()
     reason = lab.why_not()
     if reason:
@@ -138,8 +169,12 @@ def main():
                 file.write(os.urandom(1 << 20))
         say("Two hosts (network namespaces), two paths: "
             + ", ".join(f"path {i + 1} of {rate} Mbit/s" for i, rate in enumerate(RATES)) + ".")
-        good = act("1. curl on Braid  <-  nginx on the Linux kernel's MPTCP", lab.braid_run(), lab.MPTCPIZE, False, place, size)
-        good &= act("2. curl on the Linux kernel's MPTCP  <-  nginx on Braid", lab.MPTCPIZE, lab.braid_run(), True, place, size)
+        titles = ("curl on Braid  <-  nginx on the Linux kernel's MPTCP", "curl on the Linux kernel's MPTCP  <-  nginx on Braid")
+        first, first_meter = act("1. " + titles[0], lab.braid_run(), lab.MPTCPIZE, False, place, size)
+        second, second_meter = act("2. " + titles[1], lab.MPTCPIZE, lab.braid_run(), True, place, size)
+        if options.plot:
+            plot(options.plot, list(zip(titles, (first_meter, second_meter))))
+        good = first and second
         return 0 if good else 1
     finally:
         shutil.rmtree(place, ignore_errors=True)
