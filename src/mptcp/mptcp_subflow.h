@@ -60,8 +60,8 @@ struct MptcpSubflow final : tcp::Subflow {
   StreamOffset reinjected_to;     // maps that begin below were offered to the other subflows already
   bool has_seen_mapping = false;  // the peer's first DSS with a mapping came
   uint32_t unmapped_in_a_row = 0;
-  // What it acknowledged before DATA_ACK did, from first to last. Usually that only waits for a sibling's data;
-  // but a proxy may have acknowledged what it then lost.
+  // What it acknowledged before DATA_ACK did, from first to last. Usually that only waits for a sibling's
+  // data; but a proxy may have acknowledged what it then lost.
   DataOffset unconfirmed_begin, unconfirmed_end;
   uint32_t suspicions = 0;  // how often in a row that had to be repeated
   bool is_suspected = false;

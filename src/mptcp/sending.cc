@@ -246,7 +246,8 @@ void Connection::Impl::on_data_progress() {
 void Connection::Impl::on_acked(MptcpSubflow& subflow, StreamOffset snd_una) {
   if (negotiation.is_fallback()) {
     const DataMap* map = subflow.tx.find(snd_una);
-    const DataOffset delivered = map != nullptr ? map->data_begin + (snd_una - map->stream_begin) : sending.next;
+    const DataOffset delivered =
+        map != nullptr ? map->data_begin + (snd_una - map->stream_begin) : sending.next;
     if (delivered > sending.buffer.data_una()) {
       sending.buffer.acknowledge(delivered);
       on_data_progress();

@@ -220,9 +220,7 @@ Seq32 Subflow::initial_send_seq() const { return impl_->handshake.initial_seq; }
 
 Seq32 Subflow::initial_receive_seq() const { return impl_->receiver.initial_seq(); }
 
-StreamOffset Subflow::snd_una() const {
-  return impl_->is_synchronized() ? impl_->snd_una : StreamOffset(0);
-}
+StreamOffset Subflow::snd_una() const { return impl_->is_synchronized() ? impl_->snd_una : StreamOffset(0); }
 
 StreamOffset Subflow::snd_nxt() const {
   return impl_->handshake.sent == 0 ? StreamOffset(0) : impl_->snd_nxt;
