@@ -175,14 +175,15 @@ void Connection::Impl::poll_transmit(tcp::SegmentSink& sink) {
   };
   for (int round = 0; round < kMaxPollRounds; ++round) {
     is_another_round_due = false;
-    if (subflows.size() == 1) {
-      poll(*subflows.front());
-    } else if (!subflows.empty()) {
+    // A path manager may add one meanwhile: it has the next round.
+    const size_t count = subflows.size();
+    if (count < 2 || (sending.next == sending.buffer.end() && sending.reinjections.empty())) {
+      for (size_t i = 0; i < count; ++i) poll(*subflows[i]);
+    } else {  // who comes first has the new data
       update_views();
       std::array<uint8_t, 256> positions;
-      const std::span<uint8_t> order(positions.data(), views.size());
+      const std::span<uint8_t> order(positions.data(), count);
       scheduler->rank(views, order);
-      // A path manager may add one meanwhile: it has the next round.
       for (const uint8_t position : order) poll(*subflows[position]);
     }
     settle();

@@ -34,7 +34,10 @@ io::FileDescriptor AcceptQueue::take_descriptor() {
 }
 
 void AcceptQueue::add_kernel_listener(io::FileDescriptor fd) {
-  live_.loop().add(fd.get(), io::Interest::kRead, [this](io::Readiness) { push(); });
+  live_.loop().add(fd.get(), io::Interest::kRead, [this](io::Readiness) {
+    may_have_kernel_connections_ = true;
+    push();
+  });
   kernel_listeners_.push_back(std::move(fd));
 }
 
@@ -76,7 +79,7 @@ std::optional<AcceptQueue::Offer> AcceptQueue::next_offer() {
       if (auto offer = hooks_.make_offer(connection)) return offer;
     }
   }
-  return accept_from_kernel();
+  return may_have_kernel_connections_ ? accept_from_kernel() : std::nullopt;
 }
 
 std::optional<AcceptQueue::Offer> AcceptQueue::accept_from_kernel() {
@@ -94,6 +97,7 @@ std::optional<AcceptQueue::Offer> AcceptQueue::accept_from_kernel() {
     offer.descriptor = std::move(fd);
     return offer;
   }
+  may_have_kernel_connections_ = false;
   return std::nullopt;
 }
 

@@ -56,6 +56,7 @@ class AcceptQueue {
   Hooks hooks_;
   std::vector<host::ListenerId> listeners_;
   std::vector<io::FileDescriptor> kernel_listeners_;
+  bool may_have_kernel_connections_ = false;
   std::optional<Offer> held_;  // taken from the host, but the queue was full
   bool is_full_ = false;
 };

@@ -157,6 +157,17 @@ s.send(b'hello')
   EXPECT_EQ(server.finish(), "127.0.0.1 b'hello'\n");
 }
 
+TEST(Connecting, WithoutARouteOrTheKernelsHelpTheErrorIsTheNetworks) {
+  MemoryLink link;
+  World world(link, 0, {.kernel_fallback = false});
+  Program client = world.python(R"(
+s = socket.socket()
+say(outcome(s.connect, ('203.0.113.1', 7000)), outcome(s.connect, ('203.0.113.1', 7000)))
+say(outcome(s.bind, ('203.0.113.1', 7000)), outcome(s.listen))
+)");
+  EXPECT_EQ(client.finish(), "ENETUNREACH ENETUNREACH\nNone EADDRNOTAVAIL\n");
+}
+
 TEST(Connecting, BindChoosesTheLocalEnd) {
   Worlds worlds;
   Program server = worlds.server.python(kServer);

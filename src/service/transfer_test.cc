@@ -170,5 +170,84 @@ for _ in range(2):
   EXPECT_EQ(server.read_line(), "::ffff:192.0.2.1 ::ffff:192.0.2.2 True");
 }
 
+// Hundreds at once, of all sizes, in both directions, half of them half-closed early.
+TEST(Transfer, ManyConnectionsAtOnce) {
+  Worlds worlds;
+  Program server = worlds.server.python(R"(
+import asyncio
+async def echo(reader, writer):
+    while data := await reader.read(65536):
+        writer.write(data)
+        await writer.drain()
+    writer.close()
+async def main():
+    server = await asyncio.start_server(echo, '0.0.0.0', 7000, backlog=1000)
+    say('listening')
+    await server.serve_forever()
+asyncio.run(main())
+)");
+  ASSERT_EQ(server.read_line(), "listening");
+  Program client = worlds.client.python(R"(
+import asyncio, random
+random.seed(1)
+async def one(n):
+    reader, writer = await asyncio.open_connection(THERE, 7000)
+    data = random.randbytes(random.choice([1, 100, 5000, 70000, 400000]))
+    async def send():
+        for at in range(0, len(data), 10000):
+            writer.write(data[at:at + 10000])
+            await writer.drain()
+        writer.write_eof()
+    sending = asyncio.create_task(send())
+    back = await reader.read(-1)
+    await sending
+    writer.close()
+    return back == data
+async def main():
+    results = await asyncio.gather(*(one(n) for n in range(300)))
+    say(sum(results))
+asyncio.run(main())
+)");
+  EXPECT_EQ(client.finish(), "300\n");
+  size_t sockets = 0;
+  worlds.client.inside([&](SocketService& service, host::Host&) { sockets = service.socket_count(); });
+  EXPECT_EQ(sockets, 0u);
+}
+
+TEST(Transfer, ThreadsShareTheLibrary) {
+  Worlds worlds;
+  Program server = worlds.server.python(R"(
+import threading
+l = socket.create_server(('0.0.0.0', 7000), backlog=100)
+def serve():
+    while True:
+        s, _ = l.accept()
+        s.sendall(receive(s, 1000))
+        s.close()
+for _ in range(4): threading.Thread(target=serve, daemon=True).start()
+say('listening')
+hear()
+os._exit(0)
+)");
+  ASSERT_EQ(server.read_line(), "listening");
+  Program client = worlds.client.python(R"(
+import threading
+good = []
+def work(n):
+    for i in range(25):
+        s = socket.socket()
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        s.connect((THERE, 7000))
+        s.sendall(b'%d of %d' % (i, n)); s.shutdown(socket.SHUT_WR)
+        good.append(receive(s, 100) == b'%d of %d' % (i, n) and s.getpeername()[1] == 7000)
+        s.close()
+threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
+for t in threads: t.start()
+for t in threads: t.join()
+say(sum(good))
+)");
+  EXPECT_EQ(client.finish(), "200\n");
+}
+
 }  // namespace
 }  // namespace braid::service
