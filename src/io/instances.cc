@@ -21,8 +21,7 @@ std::string to_text(const InstanceRecord& record) {
   return nlohmann::json{{"pid", getpid()},
                         {"first_port", record.first_port},
                         {"last_port", record.last_port},
-                        {"reserved_ports", record.reserved_ports},
-                        {"has_firewall_rules", record.has_firewall_rules}}
+                        {"reserved_ports", record.reserved_ports}}
              .dump() +
          "\n";
 }
@@ -35,7 +34,6 @@ InstanceRecord from_text(int number, const std::string& text) {
   record.first_port = json.value("first_port", uint16_t{0});
   record.last_port = json.value("last_port", uint16_t{0});
   record.reserved_ports = json.value("reserved_ports", std::string());
-  record.has_firewall_rules = json.value("has_firewall_rules", false);
   return record;
 }
 

@@ -19,7 +19,6 @@ struct InstanceRecord {
   uint16_t first_port = 0, last_port = 0;
   /// Those that were not reserved before.
   std::string reserved_ports;
-  bool has_firewall_rules = false;
 };
 
 /// The directory of the instances: /run/braid/net-N, where N is the namespace's number; below

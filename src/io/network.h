@@ -61,8 +61,6 @@ class Network {
   virtual int check_route(const wire::IpAddress& remote) = 0;
 
   virtual const std::string& device_name() const = 0;
-  /// What an administrator may want to know of the set-up; whole sentences.
-  virtual std::vector<std::string> notices() const { return {}; }
 };
 
 }  // namespace braid::io

@@ -10,7 +10,6 @@
 #include <cerrno>
 #include <cstring>
 
-#include "io/firewall.h"
 #include "io/port_blocks.h"
 #include "io/routing_tables.h"
 #include "io/sysctl.h"
@@ -41,7 +40,6 @@ void undo_instance(Netlink& netlink, const InstanceDirectory& directory, const I
     }
   }
   release_reserved_ports(record);
-  if (record.has_firewall_rules) close_firewall(record.number);
   directory.remove(record.number);
 }
 
@@ -116,20 +114,9 @@ Setup<void> SharedUplinks::set_up() {
   device_ = std::move(*device);
   device_name_ = device_->name();
   device_index_ = device_->index();
-  return claim_ports()
-      .and_then([this] { return reserve_ports(); })
-      .and_then([this] { return set_up_device(); })
-      .map([this] { pass_firewall(); });
-}
-
-void SharedUplinks::pass_firewall() {
-  // Noted before it is done, in case we are killed in between.
-  record_.has_firewall_rules = true;
-  directory_.update(instance_, record_);
-  FirewallPass pass = open_firewall(record_.number, device_name_);
-  record_.has_firewall_rules = pass.has_rules;
-  directory_.update(instance_, record_);
-  notices_ = std::move(pass.notices);
+  return claim_ports().and_then([this] { return reserve_ports(); }).and_then([this] {
+    return set_up_device();
+  });
 }
 
 Setup<void> SharedUplinks::claim_ports() {

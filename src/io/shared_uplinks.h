@@ -35,7 +35,6 @@ class SharedUplinks final : public Network {
   void release_port(const wire::Endpoint& local) override;
   int check_route(const wire::IpAddress& remote) override;
   const std::string& device_name() const override { return device_name_; }
-  std::vector<std::string> notices() const override { return notices_; }
 
  private:
   /// A device that Braid uses, known by name: one that went and came back is the same path again.
@@ -62,7 +61,6 @@ class SharedUplinks final : public Network {
   Setup<void> claim_ports();
   Setup<void> reserve_ports();
   Setup<void> set_up_device();
-  void pass_firewall();
   void undo();
 
   // Following the machine (shared_uplinks_sync.cc).
@@ -95,7 +93,6 @@ class SharedUplinks final : public Network {
   std::optional<NetlinkMonitor> monitor_;
   std::unique_ptr<TunDevice> device_;  // until attached
   std::string device_name_;
-  std::vector<std::string> notices_;
   int device_index_ = 0;
   LiveHost* live_ = nullptr;
   std::unique_ptr<IcmpListener> icmp_;

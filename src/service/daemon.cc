@@ -136,7 +136,6 @@ io::Setup<void> Daemon::start() {
     if (auto started = live_->start_capture(options_.config.capture_path); !started) return started;
   }
   if (auto attached = network_->attach(*live_); !attached) return attached;
-  for (const std::string& notice : network_->notices()) spdlog::warn("{}", notice);
   sockets_ = std::make_unique<SocketService>(*live_, network_.get(), options_.config.sockets);
   commands_ = std::make_unique<ControlCommands>(*live_, *network_, *sockets_, [this] { loop_.stop(); });
   control_ = std::make_unique<ControlServer>(
