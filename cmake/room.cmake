@@ -1,12 +1,12 @@
 # braid_room(NAME [DEPS target...] [LIBRARIES lib...])
 #
 # One static library braid_NAME from the room's *.cc, and one test program NAME_test from its
-# *_test.cc (unit tests live beside the code). DEPS are the rooms that stand before this one.
+# *_test.cc (unit tests live beside the code; SERIAL: they run alone, since they start programs). DEPS are the rooms that stand before this one.
 find_package(GTest)
 include(GoogleTest)
 
 function(braid_room name)
-  cmake_parse_arguments(ROOM "" "" "DEPS;LIBRARIES;TEST_LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ROOM "SERIAL" "" "DEPS;LIBRARIES;TEST_LIBRARIES" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
@@ -24,6 +24,6 @@ function(braid_room name)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE braid_${name} ${ROOM_TEST_LIBRARIES} GTest::gmock GTest::gtest_main)
     target_precompile_headers(${name}_test PRIVATE <gtest/gtest.h> <gmock/gmock.h>)
-    gtest_discover_tests(${name}_test TEST_PREFIX ${name}. DISCOVERY_TIMEOUT 60)
+    gtest_discover_tests(${name}_test TEST_PREFIX ${name}. DISCOVERY_TIMEOUT 60 PROPERTIES RUN_SERIAL "${ROOM_SERIAL}")
   endif()
 endfunction()
