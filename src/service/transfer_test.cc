@@ -238,8 +238,9 @@ def work(n):
         s = socket.socket()
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         s.connect((THERE, 7000))
+        port = s.getpeername()[1]
         s.sendall(b'%d of %d' % (i, n)); s.shutdown(socket.SHUT_WR)
-        good.append(receive(s, 100) == b'%d of %d' % (i, n) and s.getpeername()[1] == 7000)
+        good.append(receive(s, 100) == b'%d of %d' % (i, n) and port == 7000)
         s.close()
 threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
 for t in threads: t.start()
