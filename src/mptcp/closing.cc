@@ -26,8 +26,16 @@ void Connection::Impl::close() {
   // nothing yet to close in an orderly way.
   if (receiving.data.readable_bytes() > 0 || receiving.data.out_of_order_bytes() > 0 || !was_established)
     return abort();
+  closing.progress_at = now;
   timer(ConnectionTimer::kLinger) = now + config.linger;
+  for (const auto& subflow : subflows) subflow->orphan(now);
   shut_down_send();
+}
+
+/// The application is gone, its data are not: they may take as long as they move.
+void Connection::Impl::on_linger_timer() {
+  if (now - closing.progress_at >= config.linger) return fail(ConnectionError::kTimedOut);
+  timer(ConnectionTimer::kLinger) = closing.progress_at + config.linger;
 }
 
 void Connection::Impl::abort() {
@@ -68,6 +76,8 @@ void Connection::Impl::settle() {
   for (size_t i = 0; i < subflows.size(); ++i) {
     MptcpSubflow& subflow = *subflows[i];
     if (subflow.is_closed) continue;
+    // Nothing can come any more: a FIN that stays away is not waited for without end.
+    subflow.orphan(now);
     subflow.is_joined() && !subflow.is_stalled() ? subflow.close(now) : subflow.abort(now);
   }
   is_another_round_due = true;

@@ -138,6 +138,18 @@ TEST_P(Closing, LingerEndsAClosedConnection) {
   ASSERT_TRUE(pair.run_until([&] { return pair.client.connection->is_finished(); }, 100s));
 }
 
+TEST_P(Closing, ASlowPathGetsTheTimeItTakes) {
+  Pair pair(9, {PathOptions{.rate_bytes_per_second = 2'000, .queue_bytes = 20'000}});
+  pair.server.config.initial_receive_buffer_bytes = 1'000'000;
+  open(pair);
+  pair.client.to_send = 250'000;
+  pair.settle();
+  ASSERT_EQ(pair.client.sent, 250'000u);
+  pair.client.connection->close(pair.now);
+  ASSERT_TRUE(pair.run_until([&] { return pair.server.is_end_of_stream(); }, 400s));
+  EXPECT_EQ(pair.server.received, 250'000u);
+}
+
 class DataFin : public ::testing::Test {};
 
 TEST_F(DataFin, LostIsRepeated) {

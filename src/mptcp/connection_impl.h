@@ -100,6 +100,7 @@ struct Closing {
   bool is_fin_sent = false, is_fin_acked = false;
   bool is_fin_due = false;  // the next ACK carries it
   uint32_t fin_attempts = 0;
+  Time progress_at{};  // of our data, after the application closed
   bool are_subflows_closing = false;
   bool is_refusing_due = false;  // data came after the application had closed
   bool is_over = false;          // kClosed or kFailed was raised
@@ -265,6 +266,7 @@ struct Connection::Impl {
   void settle();
   void send_data_fin();
   void on_data_fin_timer();
+  void on_linger_timer();
   void on_data_fin_acked();
   void on_fin(MptcpSubflow& subflow);
   tcp::SegmentVerdict on_fastclose(MptcpSubflow& subflow, const wire::MpFastclose& option,

@@ -68,6 +68,8 @@ struct MptcpSubflow final : tcp::Subflow {
   Time penalised_at{};
   uint64_t data_sent_bytes = 0, data_received_bytes = 0, reinjected_bytes = 0;
 
+  bool is_sack_next = true;  // SACK and DATA_ACK take turns on data segments
+
   // ---- options to send once
   bool is_priority_due = false;
   std::optional<uint64_t> fail_due;               // MP_FAIL with this data sequence number

@@ -293,7 +293,8 @@ void Connection::Impl::on_data_fin(DataOffset offset) {
       ask_all_for_acks();
     return;
   }
-  if (offset < receiving.data.data_rcv_nxt()) {
+  // All before it is within the window, and it takes no room itself.
+  if (offset < receiving.data.data_rcv_nxt() || offset > receiving.buffer.edge() + receive_limit_slack()) {
     counters().add(Counter::kBraidBadDataFin);
     return;
   }

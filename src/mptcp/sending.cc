@@ -228,6 +228,7 @@ void Connection::Impl::on_data_ack(DataOffset ack, uint64_t window) {
 
 void Connection::Impl::on_data_progress() {
   sending.stagnations = 0;
+  closing.progress_at = now;
   const DataOffset una = sending.buffer.data_una();
   for (const auto& subflow : subflows) {
     if (subflow->unconfirmed_begin == subflow->unconfirmed_end || una < subflow->unconfirmed_end) continue;

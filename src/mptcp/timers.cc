@@ -38,7 +38,7 @@ void Connection::Impl::on_timer(ConnectionTimer which) {
       if (path_manager != nullptr) path_manager->on_timer(now);
       return;
     case ConnectionTimer::kLinger:
-      return fail(ConnectionError::kTimedOut);
+      return on_linger_timer();
     case ConnectionTimer::kSurvive:
       if (subflows.empty() || usable_count() == 0) fail(ConnectionError::kTimedOut);
       return;

@@ -34,7 +34,18 @@ inline std::byte pattern(uint64_t offset, uint64_t seed) {
   return static_cast<std::byte>(x >> (8 * (offset % 8)));
 }
 
-class Pair;
+/// True while a connection's own code runs: for a test that counts its allocations.
+inline bool is_engine_running = false;
+class EngineScope {
+ public:
+  explicit EngineScope(bool is_engine = true) : before_(std::exchange(is_engine_running, is_engine)) {}
+  ~EngineScope() { is_engine_running = before_; }
+  EngineScope(const EngineScope&) = delete;
+  EngineScope& operator=(const EngineScope&) = delete;
+
+ private:
+  bool before_;
+};
 
 /// One end: its environment, its connection and its application.
 class Side {
@@ -64,6 +75,7 @@ class Side {
     while (sent < to_send && connection->is_established()) {
       buffer_.resize(std::min<uint64_t>(write_size, to_send - sent));
       for (size_t i = 0; i < buffer_.size(); ++i) buffer_[i] = pattern(sent + i, seed_);
+      const EngineScope engine;
       const size_t taken = connection->send(buffer_, now);
       sent += taken;
       if (taken < buffer_.size()) break;
@@ -78,6 +90,7 @@ class Side {
     uint64_t done = 0;
     buffer_.resize(65'536);
     while (done < limit) {
+      const EngineScope engine;
       const size_t n = connection->receive(
           std::span(buffer_).first(std::min<uint64_t>(buffer_.size(), limit - done)), now);
       if (n == 0) break;
@@ -184,6 +197,7 @@ class Pair {
   struct Sink final : tcp::SegmentSink {
     Sink(Pair& owner, Direction way) : pair(owner), direction(way) {}
     void send(wire::OutgoingSegment& segment) override {
+      const EngineScope network(false);
       pair.network.send(path_of(segment.tuple, direction), direction, segment, pair.now);
     }
     Pair& pair;
@@ -208,8 +222,9 @@ class Pair {
         });
     if (!was_packet) {
       for (Side* side : {&client, &server}) {
-        if (side->connection != nullptr && side->connection->next_deadline() <= now)
-          side->connection->advance(now);
+        if (side->connection == nullptr || side->connection->next_deadline() > now) continue;
+        const EngineScope engine;
+        side->connection->advance(now);
       }
     }
     service(client, Direction::kToServer);
@@ -221,6 +236,7 @@ class Pair {
     if (side.connection == nullptr) return;
     side.run_application(now);
     Sink sink(*this, direction);
+    const EngineScope engine;
     side.connection->poll_transmit(sink, now);
     (void)side.connection->next_deadline();
   }
@@ -231,6 +247,7 @@ class Pair {
     BRAID_CHECK(segment != nullptr);
     TestEnvironment& environment = side.environment;
     if (const auto found = environment.members.find(segment->tuple); found != environment.members.end()) {
+      const EngineScope engine;
       found->second.connection->on_segment_for(*found->second.subflow, *segment, now);
       return;
     }
