@@ -9,12 +9,12 @@ include(GoogleTest)
 
 if(CMAKE_BUILD_TYPE STREQUAL RelWithDebInfo AND CMAKE_CXX_COMPILER_ID STREQUAL GNU)
   add_compile_options(-flto=auto -ffat-lto-objects)
-  add_link_options(-fno-lto -fno-use-linker-plugin)
-  set(program_link_options -flto=auto -fuse-linker-plugin)
+  # GNU ld by name: of objects that hold both, mold 1.10 takes the machine code.
+  add_link_options("$<IF:$<BOOL:$<TARGET_PROPERTY:BRAID_PROGRAM>>,-flto=auto;-fuse-ld=bfd,-fno-lto>")
 endif()
 
 function(braid_program name)
-  target_link_options(${name} PRIVATE ${program_link_options})
+  set_target_properties(${name} PROPERTIES BRAID_PROGRAM ON)
 endfunction()
 
 function(braid_room name)
