@@ -46,7 +46,7 @@ void StreamPump::on_ready(io::Readiness readiness) {
     // The hang-up would be reported in every round. From here on only the connection's room matters.
     is_hung_up_ = true;
     live_.loop().remove(fd_.get());
-    was_aborted_ = take_socket_error(fd_.get()) == ECONNRESET;
+    if (take_socket_error(fd_.get()) == ECONNRESET) was_aborted_ = true;
   }
   from_program();
 }
@@ -83,7 +83,8 @@ StreamPump::Progress StreamPump::read_once(mptcp::Connection& connection) {
   const size_t most = std::min<uint64_t>(chunk->capacity(), std::max(room, kLeastTaken));
   const ssize_t n = recv(fd_.get(), chunk->data(), most, MSG_DONTWAIT);
   if (n < 0) {
-    if (errno == ECONNRESET) was_aborted_ = is_hung_up_;
+    // The error is told once, here or in on_ready(), whichever comes first; the hang-up itself is on its way.
+    if (errno == ECONNRESET) was_aborted_ = true;
     return errno == EINTR ? Progress::kMore : Progress::kBlocked;
   }
   if (n == 0) return Progress::kEnd;
