@@ -70,7 +70,7 @@ void Connection::Impl::schedule_announcements() {
   timer(ConnectionTimer::kAnnounce) = due > now ? due : now + config.add_addr_interval;
   if (negotiation.state != MultipathState::kEstablished || !announcements.is_due(now)) return;
   if (MptcpSubflow* subflow = best_subflow(false)) {
-    ask_for_ack(*subflow);
+    ask_for_bare_ack(*subflow);
     env.wake(self);
   }
 }
@@ -81,7 +81,7 @@ void Connection::Impl::set_backup(uint8_t index, bool is_backup) {
   subflow->is_backup_for_us = is_backup;
   if (!subflow->is_joined()) return;
   subflow->is_priority_due = true;
-  ask_for_ack(*subflow);
+  ask_for_bare_ack(*subflow);
   env.wake(self);
 }
 

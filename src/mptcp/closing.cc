@@ -90,7 +90,7 @@ void Connection::Impl::send_data_fin() {
   if (subflow == nullptr) return;
   closing.is_fin_sent = closing.is_fin_due = true;
   timer(ConnectionTimer::kDataFin) = now + data_rto();
-  ask_for_ack(*subflow);
+  ask_for_bare_ack(*subflow);
 }
 
 void Connection::Impl::on_data_fin_timer() {
@@ -110,7 +110,7 @@ void Connection::Impl::on_data_fin_timer() {
     MptcpSubflow& other = *subflows[closing.fin_attempts % subflows.size()];
     if (!other.is_closed && other.is_joined() && other.is_synchronized()) subflow = &other;
   }
-  if (subflow != nullptr) ask_for_ack(*subflow);
+  if (subflow != nullptr) ask_for_bare_ack(*subflow);
 }
 
 void Connection::Impl::on_data_fin_acked() {

@@ -39,6 +39,19 @@ TEST_F(Addresses, AnnouncedIsJoinedAndEchoed) {
   expect_still_delivers(pair);
 }
 
+// An ACK that was asked for to carry the ADD_ADDR was taken over by data segments, which have no room for it.
+TEST_F(Addresses, ABulkSenderAnnouncesToo) {
+  Pair pair(16, {PathOptions{}, PathOptions{}});
+  open(pair);
+  pair.client.to_send = 50'000'000;
+  ASSERT_TRUE(pair.run_until([&] { return pair.server.received > 1'000'000; }));
+  const PathEndpoint late = signal(1, client_address(1));
+  pair.client.environment.paths.endpoints = {late};
+  pair.client.connection->on_endpoint_added(late, pair.now);
+  ASSERT_TRUE(pair.run_until([&] { return pair.server.counter(Counter::kAddAddrRx) == 1; }));
+  EXPECT_LT(pair.server.received, 50'000'000u);
+}
+
 TEST_F(Addresses, SeveralAtOnceAreAllAnnounced) {
   Pair pair(2, {PathOptions{}, PathOptions{}, PathOptions{}});
   auto& endpoints = pair.server.environment.paths.endpoints;

@@ -152,6 +152,35 @@ TEST_P(Closing, ASlowPathGetsTheTimeItTakes) {
 
 class DataFin : public ::testing::Test {};
 
+// An ADD_ADDR that is due when the connection ends must not take the place of the last DATA_ACK, nor make the
+// peer open a subflow that nobody closes.
+TEST_F(DataFin, IsAcknowledgedThoughAnAnnouncementIsDue) {
+  for (int i = 0; i < 40; ++i) {
+    Pair pair(20, {PathOptions{}, PathOptions{}});
+    const uint8_t id = 1;
+    pair.client.environment.paths.endpoints = {
+        {.id = id, .address = client_address(1), .port = 0, .interface = {}, .is_signal = true}};
+    pair.server.environment.paths.limits.add_addr_accepted = 4;
+    // Unheard until the end is near, so it is repeated.
+    Time heard_from = kNever;
+    pair.network.middleboxes = {
+        strip_option<wire::AddAddr>([&](Direction, const Segment&) { return pair.now < heard_from; })};
+    pair.client.to_send = 1;
+    pair.connect();
+    ASSERT_TRUE(pair.run_until([&] { return pair.server.received == 1; }));
+    pair.run_for(800ms + i * 10ms);
+    heard_from = pair.now;
+    pair.client.connection->shut_down_send(pair.now);
+    ASSERT_TRUE(pair.run_until([&] { return pair.server.is_end_of_stream(); }));
+    pair.server.connection->shut_down_send(pair.now);
+    ASSERT_TRUE(pair.run_until(
+        [&] { return pair.client.connection->is_finished() && pair.server.connection->is_finished(); }, 5s))
+        << i;
+    EXPECT_EQ(pair.client.connection->error(), ConnectionError::kNone);
+    EXPECT_EQ(pair.server.connection->error(), ConnectionError::kNone);
+  }
+}
+
 TEST_F(DataFin, LostIsRepeated) {
   Pair pair(1, {PathOptions{}, PathOptions{}});
   pair.add_client_endpoints();

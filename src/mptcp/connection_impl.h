@@ -154,6 +154,7 @@ struct Connection::Impl {
   Duration data_rto() const;
   uint64_t mss() const;
   void ask_for_ack(MptcpSubflow& subflow);
+  void ask_for_bare_ack(MptcpSubflow& subflow);
   void ask_all_for_acks();
   void update_views();
   void update_probe_limits();

@@ -185,10 +185,13 @@ void Writer::ack() {
     connection.counters().add(Counter::kMpPrioTx);
     subflow.is_priority_due = false;
   }
-  if (negotiation.state == MultipathState::kEstablished && connection.announcements.is_due(connection.now)) {
+  // At the end an announcement would only take the place of the last DATA_ACK, and invite a join to nothing.
+  const bool is_ending = connection.closing.is_fin_sent && connection.receiving.is_fin_consumed;
+  if (negotiation.state == MultipathState::kEstablished && !is_ending &&
+      connection.announcements.is_due(connection.now)) {
     announcement();
     // The next has the next ACK.
-    if (connection.announcements.is_due(connection.now)) connection.ask_for_ack(subflow);
+    if (connection.announcements.is_due(connection.now)) connection.ask_for_bare_ack(subflow);
   }
   // Out of order: SACK blocks want room too.
   const bool is_wide = connection.receiving.is_peer_wide && subflow.receive_queue_bytes() == 0;

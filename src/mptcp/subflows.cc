@@ -132,6 +132,12 @@ void Connection::Impl::ask_for_ack(MptcpSubflow& subflow) {
   is_another_round_due = true;
 }
 
+/// For options that only ACKs without data carry: with a stream of data going out there might never be one.
+void Connection::Impl::ask_for_bare_ack(MptcpSubflow& subflow) {
+  subflow.request_bare_ack();
+  is_another_round_due = true;
+}
+
 void Connection::Impl::ask_all_for_acks() {
   for (const auto& subflow : subflows) {
     if (!subflow->is_closed && subflow->is_joined() && subflow->is_synchronized()) ask_for_ack(*subflow);
@@ -253,8 +259,12 @@ ConnectionError error_of(const tcp::Subflow& subflow, tcp::CloseReason reason) {
 void Connection::Impl::on_last_subflow_gone(const MptcpSubflow& subflow, bool is_path_manager_busy) {
   if (closing.is_over) return;
   const tcp::CloseReason reason = subflow.close_reason_seen;
-  const bool is_orderly =
-      negotiation.is_fallback() ? reason == tcp::CloseReason::kFinished : is_done_both_ways();
+  // A peer that ended its subflows with FIN had no more use for them: then only the DATA_ACK of our DATA_FIN
+  // was lost, and nobody is left to repeat it.
+  const bool is_finished_by_peer = reason == tcp::CloseReason::kFinished && receiving.is_fin_consumed &&
+                                   closing.is_fin_sent && is_everything_acked();
+  const bool is_orderly = negotiation.is_fallback() ? reason == tcp::CloseReason::kFinished
+                                                    : is_done_both_ways() || is_finished_by_peer;
   if (is_orderly) return raise_over(ConnectionEvent::kClosed);
   // The application is gone and all it sent has arrived: nobody is left to tell.
   if (closing.is_app_closed && is_everything_acked() && is_everything_granted())

@@ -41,7 +41,10 @@ void Subflow::Impl::poll_transmit(SegmentSink& sink, Time now) {
     is_probe_due = false;
     send_ack(sink, wire_seq(snd_una - 1), now);
   }
-  while (acks.is_due()) send_ack(sink, wire_snd_nxt(), now);
+  while (acks.is_due() || is_bare_ack_due) {
+    is_bare_ack_due = false;
+    send_ack(sink, wire_snd_nxt(), now);
+  }
 }
 
 void Subflow::Impl::send_resets(SegmentSink& sink) {

@@ -107,7 +107,7 @@ void Subflow::Impl::start_closing() {
 void Subflow::Impl::release() {
   receiver.clear();
   stop_persist();
-  handshake.is_due = is_tail_probe_due = is_probe_due = false;
+  handshake.is_due = is_tail_probe_due = is_probe_due = is_bare_ack_due = false;
   handshake.deadline = closing_deadline = kNever;
   recovery.congestion_control().on_closed();
 }
@@ -167,6 +167,8 @@ void Subflow::orphan(Time now) {
 }
 
 void Subflow::request_ack() { impl_->acks.request(); }
+
+void Subflow::request_bare_ack() { impl_->is_bare_ack_due = true; }
 
 void Subflow::send_probe() { impl_->is_probe_due = true; }
 

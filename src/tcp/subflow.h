@@ -92,7 +92,8 @@ class Subflow {
   void abort(Time now);                     ///< RST now (options by add_options), then CLOSED
   void drop(CloseReason reason, Time now);  ///< CLOSED without a word
   void orphan(Time now);                    ///< nobody reads any more: FIN-WAIT-2 is limited in time
-  void request_ack();                       ///< an ACK goes with the next poll_transmit
+  void request_ack();                       ///< an ACK goes with the next poll_transmit, data may carry it
+  void request_bare_ack();                  ///< one without data, whatever else goes: it has options to carry
   void send_probe();  ///< an ACK-eliciting segment without new data (zero window, keepalive)
   void set_keepalive(std::optional<Duration> idle, Duration interval, uint32_t attempts, Time now);
   void set_user_timeout(Duration timeout);

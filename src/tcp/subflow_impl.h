@@ -213,6 +213,7 @@ struct Subflow::Impl {
   bool is_orphaned = false;
   bool is_tail_probe_due = false;
   bool is_probe_due = false;
+  bool is_bare_ack_due = false;
   bool is_reset_due = false;
   std::optional<Seq32> stray_reset;  // RST for a segment that was not ours; we go on
 
