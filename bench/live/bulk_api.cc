@@ -22,6 +22,7 @@ namespace {
 using namespace braid;
 
 constexpr size_t kBlock = 256 * 1024;
+constexpr Duration kTimeWait = 300ms;
 
 template <class T>
 T value_or_throw(io::Setup<T> result) {
@@ -41,7 +42,7 @@ class Bulk {
   }
   ~Bulk() { network_.reset(); }
 
-  uint64_t sink(uint16_t port) {
+  void sink(uint16_t port) {
     const wire::Endpoint local{wire::IpAddress::any(wire::Family::kV4), port};
     if (const int error = network_->claim_port(local); error != 0)
       throw std::runtime_error(std::strerror(error));
@@ -51,10 +52,9 @@ class Bulk {
     fmt::print("listening\n");
     std::fflush(stdout);
     loop_.run();
-    return total_;
   }
 
-  uint64_t send(const wire::Endpoint& remote, Duration time) {
+  void send(const wire::Endpoint& remote, Duration time) {
     const ChunkRef chunk = host().chunks().allocate(kBlock);
     std::memset(chunk->data(), 0, kBlock);
     block_ = Slice(chunk, 0, kBlock);
@@ -68,7 +68,6 @@ class Bulk {
     });
     loop_.run();
     block_ = Slice();
-    return total_;
   }
 
  private:
@@ -90,7 +89,9 @@ class Bulk {
     } else if (event.what == What::kReadable || event.what == What::kPeerClosed) {
       drain();
     } else if (event.what == What::kClosed) {
-      loop_.stop();
+      report();
+      // What the peer has lost of the last segments it asks for again: somebody has to be there to answer.
+      loop_.call_at(loop_.now() + kTimeWait, [this] { loop_.stop(); });
     }
   }
 
@@ -125,6 +126,11 @@ class Bulk {
     }
     if (connection->is_end_of_stream() && !is_sender_) connection->shut_down_send(loop_.now());
     if (connection->is_end_of_stream()) is_ended_ = true;
+  }
+
+  void report() {
+    fmt::print("{}\n", total_);
+    std::fflush(stdout);
   }
 
   bool is_copying_;
@@ -162,17 +168,15 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   try {
     Bulk bulk(is_copying);
-    uint64_t total = 0;
     if (*sink_command) {
-      total = bulk.sink(port);
+      bulk.sink(port);
     } else {
       const auto remote = wire::IpAddress::parse(address);
       if (!remote) throw std::runtime_error(address + ": not an address");
-      total = bulk.send({*remote, port},
-                        std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds)));
+      bulk.send({*remote, port},
+                std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds)));
     }
     if (!bulk.error().empty()) throw std::runtime_error(bulk.error());
-    fmt::print("{}\n", total);
   } catch (const std::exception& error) {
     fmt::print(stderr, "bulk_api: {}\n", error.what());
     return 1;

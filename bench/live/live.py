@@ -63,12 +63,15 @@ def measure(case, paths, seconds):
             raise RuntimeError(f"{case}: the sink did not start: {receiver.stderr.read().decode()}")
         before, begin = busy_seconds(), os.times().elapsed
         sender = net.client.start(*sender_words, "send", net.server.address(), 5001, seconds)
-        out, err = sender.communicate(timeout=seconds + 60)
+        total = sender.stdout.readline()  # all has arrived; what it takes to end is not measured
         elapsed, busy = os.times().elapsed - begin, busy_seconds() - before
+        out, err = sender.communicate(timeout=seconds + 60)
         if sender.returncode != 0:
             raise RuntimeError(f"{case}: {err.decode()}")
         sink_out, sink_err = receiver.communicate(timeout=30)
-        sent, got = int(out.split()[-1]), int(sink_out.split()[-1])
+        if receiver.returncode != 0:
+            raise RuntimeError(f"{case}: the sink ended with {receiver.returncode}: {sink_err.decode()}")
+        sent, got = int(total), int(sink_out.split()[-1])
         if sent != got:
             raise RuntimeError(f"{case}: sent {sent} octets, {got} arrived")
         shares = [lab.path_bytes(net.server, path)[0] for path in range(paths)]
