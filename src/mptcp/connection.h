@@ -76,9 +76,9 @@ struct ConnectionConfig {
   bool no_delay = false;                     // TCP_NODELAY
   uint32_t syn_attempts_with_multipath = 3;  // then a plain SYN
   uint8_t max_subflows = 8;
-  Duration join_timeout = 10s;      // a join that is not up by then is given up
-  Duration add_addr_interval = 1s;  // repetition until echoed, doubling
-  uint32_t add_addr_attempts = 5;
+  Duration join_timeout = 10s;         // a join that is not up by then is given up
+  Duration add_addr_interval = 200ms;  // repetition until echoed, doubling
+  uint32_t add_addr_attempts = 7;
   Duration survive_without_subflows = 60s;  // break before make: the wait for a new subflow
   Duration dead_path_probe_max = 1s;        // how often, at most, a silent path is probed while others live
   Duration linger = 60s;                    // after the application closed: how long without any progress

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/time.h"
 #include "wire/address.h"
 
 namespace braid::service {
@@ -28,6 +29,9 @@ class Binding {
   bool is_dual() const { return is_dual_; }
   bool reuses_port() const { return reuses_port_; }
   void set_listening(bool is_listening) { is_listening_ = is_listening; }
+  /// Of connections that programs have closed, whose last packets are still under way.
+  void set_in_use_until(Time until) { in_use_until_ = until; }
+  Time in_use_until() const { return in_use_until_; }
 
  private:
   friend class PortTable;
@@ -36,6 +40,7 @@ class Binding {
   wire::Endpoint local_;
   bool is_dual_ = false, reuses_address_ = false, reuses_port_ = false, is_listening_ = false;
   uint32_t uid_ = 0;
+  Time in_use_until_{};
 };
 
 class PortTable {

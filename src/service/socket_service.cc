@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include <unordered_set>
 
 #include <array>
 #include <cerrno>
@@ -321,20 +322,33 @@ void SocketService::forget(uint64_t id) {
   if (socket->queue != nullptr) {
     for (const host::ListenerId listener : socket->queue->listeners()) by_listener_.erase(listener);
   }
-  if (socket->state == AppSocket::State::kConnected && socket->binding.use_count() == 1) {
-    linger(std::move(socket->binding));
+  if (socket->binding == nullptr) return;
+  if (socket->state == AppSocket::State::kConnected) {
+    socket->binding->set_in_use_until(live_.now() + kBindingLinger);
   }
+  // The listener may go after the last that it accepted, whose packets still have to come to us.
+  const bool is_last = socket->binding.use_count() == 1;
+  if (is_last && socket->binding->in_use_until() > live_.now()) linger(std::move(socket->binding));
 }
 
 void SocketService::linger(std::shared_ptr<Binding> binding) {
-  lingering_.emplace_back(live_.now() + kBindingLinger, std::move(binding));
+  const Time until = binding->in_use_until();
+  lingering_.emplace_back(until, std::move(binding));
   if (linger_timer_ == 0) {
     linger_timer_ = live_.loop().call_at(lingering_.front().first, [this] { end_lingering(); });
   }
 }
 
 void SocketService::end_lingering() {
-  while (!lingering_.empty() && lingering_.front().first <= live_.now()) lingering_.pop_front();
+  std::unordered_set<uint16_t> ports;
+  for (const auto& entry : live_.host().connections()) ports.insert(entry.info.local.port);
+  while (!lingering_.empty() && lingering_.front().first <= live_.now()) {
+    auto binding = std::move(lingering_.front().second);
+    lingering_.pop_front();
+    // What its connections have left to send may take as long as it moves.
+    if (ports.contains(binding->local().port))
+      lingering_.emplace_back(live_.now() + kBindingLinger, std::move(binding));
+  }
   linger_timer_ = 0;
   if (lingering_.empty()) return;
   linger_timer_ = live_.loop().call_at(lingering_.front().first, [this] { end_lingering(); });

@@ -161,3 +161,34 @@ def test_a_killed_daemon_leaves_nothing_that_its_successor_does_not_clean():
         net.client.run(*lab.braid_run(), "true")
         assert (net.client.run("ip", "rule"), net.client.run("ip", "-6", "rule")) == before
         assert "braid" not in net.client.run("ip", "-br", "link")
+
+
+def test_a_server_that_exits_delivers_its_last_data():
+    server_code = """
+import os, socket
+listener = socket.create_server(('0.0.0.0', 8080))
+print(os.getpid(), flush=True)
+connection, _ = listener.accept()
+connection.sendall(bytes(1 << 20))
+connection.close()
+listener.close()
+"""
+    client_code = """
+import socket, sys
+s = socket.create_connection(('{host}', 8080))
+s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+sys.stdin.readline()
+got = 0
+while block := s.recv(1 << 16):
+    got += len(block)
+print(got)
+"""
+    with lab.Lab(1) as net:
+        server = net.server.start(*lab.braid_run(), PYTHON, "-c", server_code)
+        program = server.stdout.readline().strip().decode()
+        assert program, server.stderr.read()
+        client = net.client.start(PYTHON, "-c", client_code.format(host=net.server.address()), stdin=subprocess.PIPE)
+        # Then what it wrote is in the daemon, and most of it not yet at the client.
+        lab.wait_for(lambda: not os.path.exists(f"/proc/{program}"), what="the end of the server program")
+        out, err = client.communicate(b"read\n", timeout=30)
+        assert out == b"1048576\n", (out, err)
