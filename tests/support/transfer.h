@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include "support/pattern.h"
+#include "sim/pattern.h"
 #include "support/virtual_network.h"
 
 namespace braid::test {
@@ -55,7 +55,7 @@ class Transfer final : public Application {
   Node& node_;
   host::ConnectionId id_;
   TransferOptions options_;
-  Pattern outgoing_, incoming_;
+  sim::Pattern outgoing_, incoming_;
   std::vector<std::byte> buffer_;
   uint64_t sent_ = 0, received_ = 0;
   bool is_established_ = false, is_shut_ = false, is_end_seen_ = false, is_intact_ = true, is_closed_ = false;

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <span>
 
-namespace braid::test {
+namespace braid::sim {
 
 class Pattern {
  public:
@@ -41,4 +41,4 @@ class Pattern {
   uint64_t seed_;
 };
 
-}  // namespace braid::test
+}  // namespace braid::sim
