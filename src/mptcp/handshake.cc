@@ -130,7 +130,9 @@ tcp::SegmentVerdict Connection::Impl::on_bare_segment(MptcpSubflow& subflow,
   // Both before MPTCP has delivered anything (RFC 8684, 3.7).
   if (acknowledges_data && !has_data_ack_come && can_fall_back_in_mid_stream(subflow) &&
       receiving.data.data_rcv_nxt().value() == subflow.rcv_nxt().value()) {
-    // The peer may have seen our mapping: it is told that there will be no others.
+    // The peer may have seen our mapping: it is told that there will be no others. A proxy that was faster
+    // than the peer's DATA_ACK costs multipath here; to wait could give a peer that reads plain TCP data
+    // twice.
     fall_back_in_mid_stream(subflow, FallbackReason::kDataAckMissing);
   } else if (segment.flags.fin && segment.payload.empty() && !subflow.has_seen_mapping &&
              !has_data_ack_come && subflow.rcv_nxt() == StreamOffset(1)) {
@@ -185,6 +187,11 @@ void Connection::Impl::fall_back_in_mid_stream(MptcpSubflow& subflow, FallbackRe
     sending.infinite_map = {sending.next, subflow.snd_end(), {}};
   sending.reinjections.clear();
   subflow.held.clear();
+  // Joins that were under way come to nothing.
+  for (const auto& other : subflows) {
+    if (other.get() == &subflow || other->is_closed) continue;
+    other->is_close_due = is_settling_due = true;
+  }
   path_manager.reset();
   fall_back(reason);
   // From now on what the subflow acknowledges is delivered.

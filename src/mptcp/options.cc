@@ -54,7 +54,7 @@ struct Writer {
   }
 
   void syn(const tcp::SegmentContext& context);
-  void syn_ack();
+  void syn_ack(const tcp::SegmentContext& context);
   void ack();
   void data(const tcp::SegmentContext& context);
   void infinite_map(const tcp::SegmentContext& context);
@@ -85,10 +85,15 @@ void Writer::syn(const tcp::SegmentContext& context) {
   connection.counters().add(Counter::kMpCapableSynTx);
 }
 
-void Writer::syn_ack() {
-  const Negotiation& negotiation = connection.negotiation;
+void Writer::syn_ack(const tcp::SegmentContext& context) {
+  Negotiation& negotiation = connection.negotiation;
   if (subflow.is_initial) {
     if (negotiation.state != MultipathState::kNegotiating) return;
+    // As with the SYN: a network may drop what carries an option that it does not know.
+    if (context.attempt >= connection.config.syn_attempts_with_multipath) {
+      negotiation.went_plain = true;
+      return;
+    }
     wire::MpCapable capable;
     capable.checksum_required = negotiation.is_checksummed;
     capable.sender_key = negotiation.local.key;
@@ -263,7 +268,7 @@ void Connection::Impl::add_options(MptcpSubflow& subflow, const tcp::SegmentCont
     case tcp::SegmentKind::kSyn:
       return writer.syn(context);
     case tcp::SegmentKind::kSynAck:
-      return writer.syn_ack();
+      return writer.syn_ack(context);
     case tcp::SegmentKind::kRst:
       return writer.reset();
     case tcp::SegmentKind::kAck:

@@ -94,7 +94,7 @@ size_t Connection::Impl::usable_count() const {
 
 bool Connection::Impl::is_only_subflow(const MptcpSubflow& subflow) const {
   return std::none_of(subflows.begin(), subflows.end(),
-                      [&](const auto& s) { return s.get() != &subflow && !s->is_closed; });
+                      [&](const auto& s) { return s.get() != &subflow && !s->is_closed && s->is_joined(); });
 }
 
 PathSubflow Connection::Impl::path_of(const MptcpSubflow& subflow) const {
