@@ -14,6 +14,7 @@ Examples:
   braid daemon &                                   one Braid for many programs (and `braid ss`)
   braid ss                                         connections, and what each of their paths does
   braid endpoint change id 2 backup                keep a path in reserve
+  braid sim scenario.toml                          a network on a virtual clock
 `braid COMMAND --help` says more of each.)";
 }
 
@@ -32,6 +33,7 @@ int main(int argc, char** argv) {
   braid::cli::add_endpoint(app, exit_status);
   braid::cli::add_limits(app, exit_status);
   braid::cli::add_cleanup(app, exit_status);
+  braid::cli::add_sim(app, exit_status);
   braid::cli::add_version(app, exit_status);
 
   const std::vector<std::string> arguments(argv + 1, argv + argc);

@@ -7,50 +7,21 @@
 #include <charconv>
 #include <cstring>
 #include <fstream>
-#include <numeric>
 #include <sstream>
 
-#include "mptcp/coupled/coupled.h"
-#include "mptcp/path_manager/path_manager.h"
-#include "mptcp/scheduler/scheduler.h"
-#include "service/toml_reader.h"
-#include "tcp/congestion_control.h"
+#include "config/closest.h"
+#include "config/connection_settings.h"
+#include "config/toml_reader.h"
 
 namespace braid::service {
 
+using config::closest;
+using config::TomlErrors;
+using config::TomlTable;
+
 namespace {
 
-constexpr uint64_t kLeastBuffer = 4096, kMostBuffer = uint64_t{1} << 30;
-
-std::vector<std::string> all_congestion_controls() {
-  std::vector<std::string> names = tcp::congestion_control_names();
-  for (std::string& name : mptcp::coupled_names()) names.push_back(std::move(name));
-  return names;
-}
-
-void read_connection(TomlTable table, mptcp::ConnectionConfig& c) {
-  table.read("multipath", c.is_multipath);
-  table.read("checksum", c.require_checksum);
-  table.read_choice("scheduler", c.scheduler, mptcp::scheduler_names());
-  table.read_choice("congestion_control", c.congestion_control, all_congestion_controls());
-  table.read_choice("path_manager", c.path_manager, mptcp::path_manager_names());
-  table.read_size("send_buffer", c.send_buffer_bytes, kLeastBuffer, kMostBuffer);
-  table.read_size("receive_buffer", c.receive_buffer_bytes, kLeastBuffer, kMostBuffer);
-  table.read("autotune", c.autotune);
-  table.read("no_delay", c.no_delay);
-  table.read("max_subflows", c.max_subflows, 1, 255);
-  table.read("syn_attempts_with_multipath", c.syn_attempts_with_multipath, 0, 127);
-  table.read("syn_attempts", c.subflow.syn_attempts, 1, 127);
-  table.read_duration("join_timeout", c.join_timeout);
-  table.read_duration("survive_without_subflows", c.survive_without_subflows);
-  table.read_duration("dead_path_probe_max", c.dead_path_probe_max);
-  table.read_duration("linger", c.linger);
-  table.read_duration("delayed_ack", c.subflow.delayed_ack);
-  table.read_duration("time_wait", c.subflow.time_wait);
-  c.initial_send_buffer_bytes = std::min(c.initial_send_buffer_bytes, c.send_buffer_bytes);
-  c.initial_receive_buffer_bytes = std::min(c.initial_receive_buffer_bytes, c.receive_buffer_bytes);
-  table.refuse_others();
-}
+constexpr uint64_t kLeastBuffer = 4096;
 
 void read_limits(TomlTable table, mptcp::PathLimits& limits) {
   table.read("subflows", limits.subflows, 0, 64);
@@ -195,7 +166,9 @@ tl::expected<Config, std::string> parse_config(std::string_view text, std::strin
   const auto table = [&](std::string_view key) {
     return TomlTable(table_at(root, key, errors), fmt::format("[{}]", key), errors);
   };
-  read_connection(table("connection"), config.host.connection);
+  TomlTable connection = table("connection");
+  config::read_connection(connection, config.host.connection);
+  connection.refuse_others();
   read_limits(table("limits"), config.host.paths.limits);
   read_network(table("network"), config.network);
   read_sockets(table("sockets"), config.sockets);
@@ -220,30 +193,6 @@ tl::expected<Config, std::string> read_config(const std::string& path) {
   std::ostringstream text;
   text << file.rdbuf();
   return parse_config(text.str(), path);
-}
-
-// Levenshtein's distance, a third of the word's length at most.
-std::string_view closest(std::string_view word, const std::vector<std::string_view>& candidates) {
-  std::string_view best;
-  size_t best_distance = std::max<size_t>(1, word.size() / 3) + 1;
-  for (const std::string_view candidate : candidates) {
-    std::vector<size_t> row(candidate.size() + 1);
-    std::iota(row.begin(), row.end(), size_t{0});
-    for (size_t i = 0; i < word.size(); ++i) {
-      size_t diagonal = row[0];
-      row[0] = i + 1;
-      for (size_t j = 0; j < candidate.size(); ++j) {
-        const size_t above = row[j + 1];
-        row[j + 1] = std::min({above + 1, row[j] + 1, diagonal + (word[i] == candidate[j] ? 0 : 1)});
-        diagonal = above;
-      }
-    }
-    if (row.back() < best_distance) {
-      best_distance = row.back();
-      best = candidate;
-    }
-  }
-  return best;
 }
 
 }  // namespace braid::service

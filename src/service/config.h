@@ -43,7 +43,4 @@ const std::vector<std::string_view>& endpoint_flag_names();
 /// What is wrong with the endpoint's combination of flags and port; empty if nothing is.
 std::string_view contradiction_in(const mptcp::PathEndpoint& endpoint);
 
-/// The candidate nearest to `word`, if any is near enough to be meant.
-std::string_view closest(std::string_view word, const std::vector<std::string_view>& candidates);
-
 }  // namespace braid::service

@@ -43,6 +43,8 @@ class HostNode final : public Actor {
   void restart(Time now);
   /// After commands to the host or a connection: sends what is due and dispatches events.
   void settle(Time now);
+  /// For applications that want to be called at a time.
+  void schedule(Actor& actor, Time at) { events_.schedule(actor, at); }
 
   // ---- handle_*
   void on_due(Time now) override;

@@ -11,7 +11,7 @@
 #include "base/time.h"
 #include "wire/address.h"
 
-namespace braid::service {
+namespace braid::config {
 
 /// What is wrong with the file, in the order in which it was found: "NAME:LINE:COLUMN: TEXT".
 class TomlErrors {
@@ -47,6 +47,10 @@ class TomlTable {
   void read_size(std::string_view key, uint64_t& out, uint64_t least, uint64_t most);
   /// Seconds as a number, or "200 ms", "10s", "5 min".
   void read_duration(std::string_view key, Duration& out);
+  /// Bits per second: a number, or "10 Mbit/s", "1Gbit/s", "64kbit/s". 0: no limit.
+  void read_rate(std::string_view key, uint64_t& out);
+  /// A number from `least` to `most`.
+  void read_number(std::string_view key, double& out, double least, double most);
   /// "61000-64999".
   void read_port_range(std::string_view key, uint16_t& first, uint16_t& last);
   bool read_address(std::string_view key, wire::IpAddress& out);
@@ -54,6 +58,11 @@ class TomlTable {
 
   /// An error for the value of `key`.
   void complain(std::string_view key, const std::string& text);
+  /// A table or an array inside; null if the key is not there, or is something else, which is noted.
+  const toml::table* read_table(std::string_view key);
+  const toml::array* read_array(std::string_view key, std::string_view expected);
+  /// The value as it stands, for keys of more than one form; null if it is not there.
+  const toml::node* read_any(std::string_view key) { return take(key); }
   /// Call last: every other key is an error, with the known one that was probably meant.
   void refuse_others();
 
@@ -68,4 +77,4 @@ class TomlTable {
   std::vector<std::string_view> known_;
 };
 
-}  // namespace braid::service
+}  // namespace braid::config

@@ -1,4 +1,4 @@
-#include "service/toml_reader.h"
+#include "config/toml_reader.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -8,9 +8,9 @@
 #include <cmath>
 #include <optional>
 
-#include "service/config.h"
+#include "config/closest.h"
 
-namespace braid::service {
+namespace braid::config {
 
 namespace {
 
@@ -45,6 +45,7 @@ std::optional<double> read_quantity(std::string_view text, std::span<const Unit>
 constexpr Unit kSizeUnits[] = {{"", 1},     {"B", 1},         {"kB", 1e3},      {"KB", 1e3},     {"MB", 1e6},
                                {"GB", 1e9}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}};
 constexpr Unit kTimeUnits[] = {{"s", 1}, {"ms", 1e-3}, {"us", 1e-6}, {"min", 60}, {"h", 3600}};
+constexpr Unit kRateUnits[] = {{"bit/s", 1}, {"kbit/s", 1e3}, {"Mbit/s", 1e6}, {"Gbit/s", 1e9}};
 constexpr double kLongestSeconds = 1e9;
 
 }  // namespace
@@ -165,6 +166,39 @@ void TomlTable::read_duration(std::string_view key, Duration& out) {
   out = std::chrono::duration_cast<Duration>(std::chrono::duration<double>(*seconds));
 }
 
+void TomlTable::read_rate(std::string_view key, uint64_t& out) {
+  const toml::node* node = take(key);
+  if (node == nullptr) return;
+  std::optional<double> bits;
+  if (node->is_number()) bits = node->value<double>();
+  if (const auto text = node->value_exact<std::string>()) bits = read_quantity(*text, kRateUnits);
+  if (!bits || *bits < 0 || *bits > 1e13) {
+    return expect(*node, key, "a rate: bits per second, or a string such as \"10 Mbit/s\" or \"1 Gbit/s\"");
+  }
+  out = static_cast<uint64_t>(*bits);
+}
+
+void TomlTable::read_number(std::string_view key, double& out, double least, double most) {
+  const toml::node* node = take(key);
+  if (node == nullptr) return;
+  const std::optional<double> value = node->is_number() ? node->value<double>() : std::nullopt;
+  if (!value || *value < least || *value > most)
+    return expect(*node, key, fmt::format("a number from {} to {}", least, most));
+  out = *value;
+}
+
+const toml::table* TomlTable::read_table(std::string_view key) {
+  const toml::node* node = take(key);
+  if (node != nullptr && !node->is_table()) expect(*node, key, "a table");
+  return node == nullptr ? nullptr : node->as_table();
+}
+
+const toml::array* TomlTable::read_array(std::string_view key, std::string_view expected) {
+  const toml::node* node = take(key);
+  if (node != nullptr && !node->is_array()) expect(*node, key, std::string(expected));
+  return node == nullptr ? nullptr : node->as_array();
+}
+
 void TomlTable::read_port_range(std::string_view key, uint16_t& first, uint16_t& last) {
   std::string text;
   read(key, text);
@@ -205,4 +239,4 @@ void TomlTable::refuse_others() {
   }
 }
 
-}  // namespace braid::service
+}  // namespace braid::config

@@ -1,0 +1,69 @@
+// What came of a run: the same form from the simulator and from real time.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace braid::scenario {
+
+struct DelaySummary {  // seconds
+  uint64_t count = 0;
+  double min = 0, median = 0, p95 = 0, p99 = 0, max = 0;
+};
+DelaySummary summarise(std::vector<double> seconds);
+
+struct SubflowResult {
+  std::string local, remote;
+  uint64_t sent_bytes = 0, received_bytes = 0;
+  double srtt_ms = 0;
+  uint64_t retransmissions = 0, timeouts = 0;
+};
+
+struct ConnectionResult {
+  std::string kind, from, to;
+  uint64_t bytes = 0;  // delivered, both directions
+  double start_s = 0, end_s = 0, goodput_bits_per_s = 0;
+  double longest_gap_s = 0;
+  bool is_complete = false, has_failed = false, is_intact = true;
+  std::string multipath, fallback;
+  DelaySummary delay;
+  std::vector<SubflowResult> subflows;  // the sender's
+  uint64_t sender_memory_max = 0, receiver_memory_max = 0;
+};
+
+struct LinkResult {
+  std::string name, direction;
+  uint64_t packets = 0, bytes = 0;
+  double utilisation = 0;  // 0 without a rate
+  double queue_mean_bytes = 0;
+  uint64_t queue_max_bytes = 0;
+  uint64_t dropped_queue = 0, dropped_loss = 0, dropped_down = 0, dropped_mtu = 0, marked = 0;
+};
+
+/// One value at one time, a row of the CSV.
+struct Sample {
+  double time_s = 0;
+  std::string subject;   // "connection 1", "connection 1 subflow 2", "link wifi forward"
+  const char* quantity;  // "goodput", "rate" (bit/s), "cwnd", "queue", "memory" (bytes), "srtt" (ms)
+  double value = 0;
+};
+
+struct Results {
+  std::string scenario;
+  uint64_t seed = 0;
+  double simulated_s = 0;
+  uint64_t packet_hops = 0, events = 0;
+  std::vector<ConnectionResult> connections;
+  std::vector<LinkResult> links;
+  std::vector<Sample> series;
+
+  /// False: a byte was wrong, or a connection failed.
+  bool is_sound() const;
+  nlohmann::ordered_json to_json() const;
+  std::string to_text() const;
+  std::string series_csv() const;
+};
+
+}  // namespace braid::scenario

@@ -1,0 +1,401 @@
+#include "scenario/scenario.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "config/closest.h"
+#include "config/connection_settings.h"
+#include "scenario/link_reader.h"
+#include "scenario/topology.h"
+#include "sim/middlebox/registry.h"
+
+namespace braid::scenario {
+
+namespace {
+
+using config::TomlErrors;
+using config::TomlTable;
+
+/// Entries in the order of the file; toml++ keeps them by name. Those of --set have no place, and come last.
+std::vector<std::pair<std::string, const toml::node*>> in_order(const toml::table& table) {
+  std::vector<std::pair<std::string, const toml::node*>> entries;
+  for (const auto& [key, node] : table) entries.emplace_back(std::string(key.str()), &node);
+  const auto place = [](const auto& entry) {
+    const toml::source_position at = entry.second->source().begin;
+    return std::pair(at.line == 0 ? UINT32_MAX : at.line, at.column);
+  };
+  std::ranges::stable_sort(entries, {}, place);
+  return entries;
+}
+
+/// Reads one file; parts refer to each other by name, so links come after hosts, the rest after links.
+class Reader {
+ public:
+  Reader(const toml::table& root, const std::filesystem::path& directory, TomlErrors& errors)
+      : root_(root), directory_(directory), errors_(errors) {}
+
+  Scenario read();
+
+ private:
+  void read_hosts(const toml::table* hosts);
+  void read_links(const toml::table* links);
+  void read_middleboxes(TomlTable& table, LinkSpec& link);
+  void read_event(const toml::table& table);
+  void read_workload(const toml::table& table);
+  void read_what_it_does(TomlTable& table, const std::string& kind, WorkloadSpec& workload);
+  void read_distribution(TomlTable& table, std::string_view key, bool is_time, Distribution& out);
+  template <class Read>
+  void for_each_table(TomlTable& root, std::string_view key, Read read);
+  bool is_node(std::string_view name) const;
+  std::string read_node(TomlTable& table, std::string_view key);
+  HostSpec& host(const std::string& name);
+
+  const toml::table& root_;
+  std::filesystem::path directory_;
+  TomlErrors& errors_;
+  Scenario scenario_;
+};
+
+HostSpec& Reader::host(const std::string& name) {
+  const auto found = std::ranges::find(scenario_.hosts, name, &HostSpec::name);
+  if (found != scenario_.hosts.end()) return *found;
+  HostSpec& made = scenario_.hosts.emplace_back();
+  made.name = name;
+  made.config.paths.limits = {.subflows = 8, .add_addr_accepted = 8};
+  return made;
+}
+
+bool Reader::is_node(std::string_view name) const {
+  return std::ranges::count(scenario_.routers, name) > 0 ||
+         std::ranges::count(scenario_.hosts, name, &HostSpec::name) > 0;
+}
+
+void Reader::read_hosts(const toml::table* hosts) {
+  if (hosts == nullptr) return;
+  for (const auto& [key, value] : in_order(*hosts)) {
+    const toml::node& node = *value;
+    HostSpec& spec = host(key);
+    TomlTable table(node.as_table(), fmt::format("[hosts.{}]", key), errors_);
+    if (!node.is_table()) errors_.add(node.source().begin, fmt::format("hosts.{} must be a table", key));
+    std::string stack = "braid";
+    table.read_choice("stack", stack, {"braid", "linux"});
+    spec.is_linux = stack == "linux";
+    table.read("subflows", spec.config.paths.limits.subflows, 0, 64);
+    table.read("add_addr_accepted", spec.config.paths.limits.add_addr_accepted, 0, 64);
+    config::read_connection(table, spec.config.connection);
+    table.refuse_others();
+  }
+}
+
+void Reader::read_middleboxes(TomlTable& table, LinkSpec& link) {
+  const toml::array* boxes =
+      table.read_array("middleboxes", "an array of tables, such as [{kind = \"nat\"}]");
+  if (boxes == nullptr) return;
+  for (const toml::node& node : *boxes) {
+    const toml::table* box = node.as_table();
+    const auto kind = box == nullptr ? std::nullopt : (*box)["kind"].value<std::string>();
+    if (!kind) {
+      errors_.add(node.source().begin, "a middlebox needs a kind: {kind = \"nat\"}");
+      continue;
+    }
+    MiddleboxSpec spec{*kind, {}};
+    for (const auto& [key, value] : *box) {
+      if (key.str() == "kind") continue;
+      const std::string name(key.str());
+      if (const auto flag = value.value_exact<bool>()) {
+        spec.options.emplace_back(name, *flag);
+      } else if (const auto integer = value.value_exact<int64_t>()) {
+        spec.options.emplace_back(name, *integer);
+      } else if (const auto number = value.value_exact<double>()) {
+        spec.options.emplace_back(name, *number);
+      } else if (const auto text = value.value_exact<std::string>()) {
+        spec.options.emplace_back(name, *text);
+      } else if (const toml::array* list = value.as_array()) {
+        std::vector<std::string> strings;
+        for (const toml::node& item : *list) strings.push_back(item.value_or(std::string()));
+        spec.options.emplace_back(name, std::move(strings));
+      }
+    }
+    if (const auto made = sim::make_middlebox(spec.kind, spec.options, 0); !made)
+      errors_.add(node.source().begin, made.error());
+    link.middleboxes.push_back(std::move(spec));
+  }
+}
+
+void Reader::read_links(const toml::table* links) {
+  if (links == nullptr) return;
+  for (const auto& [key, value] : in_order(*links)) {
+    const toml::node& node = *value;
+    LinkSpec link;
+    link.name = key;
+    if (!node.is_table()) {
+      errors_.add(node.source().begin, fmt::format("links.{} must be a table", key));
+      continue;
+    }
+    TomlTable table(node.as_table(), fmt::format("[links.{}]", key), errors_);
+    std::vector<std::string> between;
+    table.read("between", between);
+    if (between.size() == 2 && between[0] != between[1]) {
+      link.between = {between[0], between[1]};
+    } else {
+      table.complain("between", "expected the names of two nodes: between = [\"client\", \"server\"]");
+    }
+    // A node that has no table of its own is a host.
+    for (const std::string& end : between) {
+      if (!is_node(end)) host(end);
+    }
+    read_link_behaviour(table, directory_, errors_, link.directions);
+    for (sim::LinkConfig& direction : link.directions) choose_queue(direction);
+    read_middleboxes(table, link);
+    table.refuse_others();
+    scenario_.links.push_back(std::move(link));
+  }
+}
+
+std::string Reader::read_node(TomlTable& table, std::string_view key) {
+  std::string name;
+  table.read(key, name);
+  if (std::ranges::count(scenario_.hosts, name, &HostSpec::name) > 0) return name;
+  std::vector<std::string_view> names;
+  for (const HostSpec& spec : scenario_.hosts) names.push_back(spec.name);
+  const std::string_view meant = config::closest(name, names);
+  table.complain(key, name.empty()
+                          ? std::string("is needed: the name of a host")
+                          : fmt::format("there is no host \"{}\"{}", name,
+                                        meant.empty() ? "" : fmt::format("; did you mean \"{}\"?", meant)));
+  return name;
+}
+
+void Reader::read_event(const toml::table& found) {
+  TomlTable table(&found, "[[event]]", errors_);
+  EventSpec event;
+  Duration at{0};
+  table.read_duration("at", at);
+  event.at = Time(at);
+  if (!table.has("at")) table.complain("at", "is needed: when it happens");
+  std::string link, name, action = "down";
+  table.read("link", link);
+  table.read("host", name);
+  if (!name.empty()) {
+    event.subject = read_node(table, "host");
+    event.kind = EventSpec::Kind::kHostRestart;
+    action = "restart";
+    table.read_choice("action", action, {"restart"});
+    table.refuse_others();
+    scenario_.events.push_back(std::move(event));
+    return;
+  }
+  const auto spec = std::ranges::find(scenario_.links, link, &LinkSpec::name);
+  if (spec == scenario_.links.end())
+    return table.complain("link", fmt::format("there is no link \"{}\"", link));
+  event.subject = link;
+  table.read("silent", event.is_silent);
+  if (const toml::table* set = table.read_table("set")) {
+    event.kind = EventSpec::Kind::kLinkSet;
+    // Changes add up: what an earlier event has set stays.
+    event.directions = spec->directions;
+    for (const EventSpec& before : scenario_.events) {
+      if (before.kind == EventSpec::Kind::kLinkSet && before.subject == link)
+        event.directions = before.directions;
+    }
+    TomlTable changes(set, "set", errors_);
+    read_link_behaviour(changes, directory_, errors_, event.directions);
+    changes.refuse_others();
+  } else {
+    table.read_choice("action", action, {"down", "up"});
+    event.kind = action == "up" ? EventSpec::Kind::kLinkUp : EventSpec::Kind::kLinkDown;
+  }
+  table.refuse_others();
+  scenario_.events.push_back(std::move(event));
+}
+
+void Reader::read_distribution(TomlTable& table, std::string_view key, bool is_time, Distribution& out) {
+  const toml::node* node = table.read_any(key);
+  if (node == nullptr) return;
+  const auto read_mean = [&](TomlTable& from, std::string_view name) {
+    Duration time{0};
+    uint64_t bytes = 0;
+    if (is_time) {
+      from.read_duration(name, time);
+      out.mean = static_cast<double>(time.count());
+    } else {
+      from.read_size(name, bytes, 0, UINT64_MAX / 2);
+      out.mean = static_cast<double>(bytes);
+    }
+  };
+  out.shape = Distribution::Shape::kConstant;
+  if (!node->is_table()) return read_mean(table, key);
+  TomlTable inner(node->as_table(), std::string(key), errors_);
+  std::string shape = "constant";
+  inner.read_choice("distribution", shape, {"constant", "exponential", "pareto"});
+  out.shape = shape == "pareto"        ? Distribution::Shape::kPareto
+              : shape == "exponential" ? Distribution::Shape::kExponential
+                                       : Distribution::Shape::kConstant;
+  read_mean(inner, "mean");
+  inner.read_number("alpha", out.alpha, 1.01, 100);
+  inner.refuse_others();
+}
+
+void Reader::read_what_it_does(TomlTable& table, const std::string& kind, WorkloadSpec& workload) {
+  uint64_t bytes = 0;
+  const auto read_bytes = [&] {
+    if (!table.has("bytes")) return;
+    table.read_size("bytes", bytes, 1, uint64_t{1} << 50);
+    workload.bytes = bytes;
+  };
+  if (kind == "bulk") {
+    read_bytes();
+  } else if (kind == "blocks") {
+    workload.kind = WorkloadSpec::Kind::kBlocks;
+    workload.block_bytes = 8192;
+    workload.interval = 10ms;
+    table.read_size("size", workload.block_bytes, 1, 1u << 30);
+    table.read_duration("interval", workload.interval);
+    if (workload.interval <= Duration(0)) table.complain("interval", "must be over 0");
+  } else if (kind == "requests") {
+    workload.kind = WorkloadSpec::Kind::kRequests;
+    workload.request = {.mean = 200};
+    workload.response = {.mean = 10'000};
+    read_distribution(table, "request", false, workload.request);
+    read_distribution(table, "response", false, workload.response);
+    read_distribution(table, "think", true, workload.think);
+    uint64_t count = 0;
+    table.read("requests", count, 1, INT64_MAX);
+    if (count > 0) workload.requests = count;
+  } else {
+    workload.kind = WorkloadSpec::Kind::kOnOff;
+    workload.bits_per_second = 1'000'000;
+    workload.on = workload.off = {.shape = Distribution::Shape::kExponential, .mean = 1e9};
+    table.read_rate("rate", workload.bits_per_second);
+    read_distribution(table, "on", true, workload.on);
+    read_distribution(table, "off", true, workload.off);
+    read_bytes();
+  }
+}
+
+void Reader::read_workload(const toml::table& found) {
+  TomlTable table(&found, "[[workload]]", errors_);
+  WorkloadSpec workload;
+  std::string kind = "bulk";
+  table.read_choice("kind", kind, {"bulk", "blocks", "requests", "on-off"});
+  workload.from = read_node(table, "from");
+  workload.to = read_node(table, "to");
+  if (workload.from == workload.to) table.complain("to", "must be another host than `from`");
+  Duration start{0};
+  table.read_duration("start", start);
+  workload.start = Time(start);
+  table.read("connections", workload.connections, 1, 100'000);
+  read_what_it_does(table, kind, workload);
+  table.refuse_others();
+  scenario_.workloads.push_back(std::move(workload));
+}
+
+template <class Read>
+void Reader::for_each_table(TomlTable& root, std::string_view key, Read read) {
+  const toml::array* array = root.read_array(key, fmt::format("an array of tables: [[{}]]", key));
+  if (array == nullptr) return;
+  for (const toml::node& node : *array) {
+    if (const toml::table* table = node.as_table()) {
+      read(*table);
+    } else {
+      errors_.add(node.source().begin, fmt::format("{} must be an array of tables: [[{}]]", key, key));
+    }
+  }
+}
+
+Scenario Reader::read() {
+  TomlTable root(&root_, "the scenario", errors_);
+  root.read_duration("duration", scenario_.duration);
+  root.read_duration("interval", scenario_.interval);
+  root.read("seed", scenario_.seed, 0, INT64_MAX);
+  root.read("ipv6", scenario_.is_ipv6);
+  root.read("stops_early", scenario_.stops_early);
+  root.read("name", scenario_.name);
+  if (scenario_.interval < 1ms) root.complain("interval", "must be 1 ms or more");
+  root.read("routers", scenario_.routers);
+  read_hosts(root.read_table("hosts"));
+  if (const toml::table* topology = root.read_table("topology")) {
+    TomlTable table(topology, "[topology]", errors_);
+    add_topology(table, directory_, errors_, scenario_);
+  }
+  read_links(root.read_table("links"));
+  for_each_table(root, "event", [this](const toml::table& table) { read_event(table); });
+  for_each_table(root, "workload", [this](const toml::table& table) { read_workload(table); });
+  root.refuse_others();
+  if (errors_.empty() && scenario_.links.empty())
+    errors_.add({1, 1}, "there are no links: add [links.NAME] with between = [\"client\", \"server\"]");
+  if (errors_.empty() && scenario_.workloads.empty())
+    errors_.add({1, 1}, "nothing happens: add [[workload]] with from = \"client\", to = \"server\"");
+  return std::move(scenario_);
+}
+
+/// Puts the value at the dotted path; tables on the way are made.
+std::optional<std::string> apply(const Override& change, toml::table& root) {
+  toml::table* table = &root;
+  std::string_view rest = change.key;
+  for (size_t dot = rest.find('.'); dot != std::string_view::npos; dot = rest.find('.')) {
+    const std::string_view part = rest.substr(0, dot);
+    toml::node* next = table->get(part);
+    if (next == nullptr) {
+      table->insert(part, toml::table{});
+      next = table->get(part);
+    }
+    if (!next->is_table()) return fmt::format("--set {}: {} is not a table", change.key, part);
+    table = next->as_table();
+    rest.remove_prefix(dot + 1);
+  }
+  if (rest.empty()) return fmt::format("--set {}={}: a key is missing", change.key, change.value);
+  toml::table value;
+  try {
+    value = toml::parse(fmt::format("value = {}", change.value));
+  } catch (const toml::parse_error&) {
+    value.insert("value", change.value);  // a bare word is a string
+  }
+  table->insert_or_assign(rest, *value.get("value"));
+  return std::nullopt;
+}
+
+tl::expected<Scenario, std::string> parse(std::string_view text, std::string_view name,
+                                          const std::filesystem::path& directory,
+                                          const std::vector<Override>& overrides) {
+  TomlErrors errors{std::string(name)};
+  toml::table root;
+  try {
+    root = toml::parse(text, name);
+  } catch (const toml::parse_error& error) {
+    errors.add(error.source().begin, std::string(error.description()));
+    return tl::unexpected(errors.text());
+  }
+  for (const Override& change : overrides) {
+    if (auto wrong = apply(change, root)) return tl::unexpected(std::move(*wrong));
+  }
+  Scenario scenario = Reader(root, directory, errors).read();
+  if (!errors.empty()) return tl::unexpected(errors.text());
+  return scenario;
+}
+
+}  // namespace
+
+tl::expected<Scenario, std::string> parse_scenario(std::string_view text, std::string_view name,
+                                                   const std::vector<Override>& overrides) {
+  return parse(text, name, ".", overrides);
+}
+
+tl::expected<Scenario, std::string> read_scenario(const std::string& path,
+                                                  const std::vector<Override>& overrides) {
+  std::ifstream file(path);
+  if (!file) return tl::unexpected(fmt::format("{}: {}", path, std::strerror(errno)));
+  std::ostringstream text;
+  text << file.rdbuf();
+  auto scenario = parse(text.str(), path, std::filesystem::path(path).parent_path(), overrides);
+  if (scenario && scenario->name.empty()) scenario->name = std::filesystem::path(path).stem().string();
+  return scenario;
+}
+
+}  // namespace braid::scenario

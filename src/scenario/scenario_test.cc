@@ -1,0 +1,195 @@
+// Scenario files: what is wrong with them is said where it is; what they say is what happens.
+#include "scenario/scenario.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "scenario/simulation.h"
+
+namespace braid::scenario {
+namespace {
+
+constexpr const char* kTwoPaths = R"(
+duration = "20s"
+
+[links.one]
+between = ["client", "server"]
+rate = "10 Mbit/s"
+delay = "10ms"
+
+[links.two]
+between = ["client", "server"]
+rate = "5 Mbit/s"
+delay = "20ms"
+
+[[workload]]
+from = "client"
+to = "server"
+bytes = "5 MB"
+)";
+
+Scenario parsed(std::string_view text, const std::vector<Override>& overrides = {}) {
+  auto scenario = parse_scenario(text, "test.toml", overrides);
+  EXPECT_TRUE(scenario.has_value()) << (scenario ? "" : scenario.error());
+  return scenario ? *scenario : Scenario{};
+}
+std::string errors_of(std::string_view text) {
+  const auto scenario = parse_scenario(text, "test.toml");
+  return scenario ? "" : scenario.error();
+}
+
+TEST(ScenarioErrors, SayWhereAndWhatWasExpected) {
+  EXPECT_EQ(
+      errors_of("[links.a]\nbetween = [\"x\", \"y\"]\nrate = \"fast\"\n"
+                "[[workload]]\nfrom = \"x\"\nto = \"y\"\n"),
+      "test.toml:3:8: [links.a] rate: expected a rate: bits per second, or a string such as \"10 Mbit/s\" or "
+      "\"1 Gbit/s\", found a string\n"
+      "test.toml:3:8: [links.a] rate: expected a rate: bits per second, or a string such as \"10 Mbit/s\" or "
+      "\"1 Gbit/s\", found a string");
+  EXPECT_EQ(
+      errors_of("[links.a]\nbetween = [\"x\", \"y\"]\ndelais = 1\n[[workload]]\nfrom = \"x\"\nto = \"z\"\n"),
+      "test.toml:3:1: [links.a] has no key \"delais\"; did you mean \"delay\"?\n"
+      "test.toml:6:6: [[workload]] to: there is no host \"z\"; did you mean \"x\"?");
+  EXPECT_EQ(errors_of(""),
+            "test.toml:1:1: there are no links: add [links.NAME] with between = [\"client\", \"server\"]");
+  EXPECT_EQ(
+      errors_of("[links.a]\nbetween = [\"x\", \"y\"]\nmiddleboxes = [{kind = \"nut\"}]\n").substr(0, 55),
+      "test.toml:3:16: there is no middlebox \"nut\": one of opt");
+  EXPECT_EQ(errors_of("[links.a]\nbetween = [\"x\"]\n").substr(0, 50),
+            "test.toml:2:11: [links.a] between: expected the na");
+}
+
+TEST(Scenarios, OverridesComeBeforeChecking) {
+  const Scenario scenario = parsed(
+      kTwoPaths, {{"links.two.loss", "0.25"}, {"hosts.client.scheduler", "round-robin"}, {"duration", "3s"}});
+  EXPECT_EQ(scenario.links[1].directions[0].loss, 0.25);
+  EXPECT_EQ(scenario.hosts[0].config.connection.scheduler, "round-robin");
+  EXPECT_EQ(scenario.duration, 3s);
+  EXPECT_EQ(parse_scenario(kTwoPaths, "x", {{"links.two.los", "1"}}).error().substr(0, 4), "x:0:");
+}
+
+TEST(Scenarios, LinksAndInterfacesKeepTheOrderOfTheFile) {
+  const Scenario scenario = parsed(
+      "[links.z]\nbetween=[\"a\",\"b\"]\n[links.c]\nbetween=[\"a\",\"b\"]\n"
+      "[[workload]]\nfrom=\"a\"\nto=\"b\"\n");
+  EXPECT_EQ(scenario.links[0].name, "z");
+  EXPECT_EQ(scenario.links[1].name, "c");
+}
+
+TEST(Scenarios, QueuesComeInBytesPacketsAndTime) {
+  const auto queue = [](const std::string& value) {
+    return parsed("[links.a]\nbetween=[\"x\",\"y\"]\nrate=\"8 Mbit/s\"\nqueue=" + value +
+                  "\n[[workload]]\nfrom=\"x\"\nto=\"y\"\n")
+        .links[0]
+        .directions[0]
+        .queue;
+  };
+  EXPECT_EQ(queue("\"50 KB\"").limit_bytes, 50'000u);
+  EXPECT_EQ(queue("\"100 packets\"").limit_packets, 100u);
+  EXPECT_EQ(queue("\"80 ms\"").limit_bytes, 80'000u);
+  EXPECT_EQ(queue("3000").limit_bytes, 3000u);
+}
+
+TEST(Simulations, TwoPathsAddUp) {
+  const Results results = simulate(parsed(kTwoPaths));
+  ASSERT_EQ(results.connections.size(), 1u);
+  const ConnectionResult& c = results.connections[0];
+  EXPECT_TRUE(c.is_complete && c.is_intact);
+  EXPECT_EQ(c.bytes, 5'000'000u);
+  EXPECT_EQ(c.subflows.size(), 2u);
+  EXPECT_GT(c.goodput_bits_per_s, 11e6);
+  EXPECT_LT(c.goodput_bits_per_s, 15e6);
+}
+
+TEST(Simulations, TheSameSeedGivesTheSameResults) {
+  Scenario scenario = parsed(kTwoPaths, {{"links.one.loss", "0.01"}, {"links.two.jitter", "5ms"}});
+  const auto json = [&](uint64_t seed) {
+    scenario.seed = seed;
+    auto result = simulate(scenario, {.records_series = true, .on_progress = {}});
+    return result.to_json().dump() + result.series_csv();
+  };
+  EXPECT_EQ(json(3), json(3));
+  EXPECT_NE(json(3), json(4));
+}
+
+TEST(Simulations, EventsHappen) {
+  const std::string text = std::string(kTwoPaths) +
+                           "[[event]]\nat = \"1s\"\nlink = \"one\"\naction = \"down\"\n"
+                           "[[event]]\nat = \"3s\"\nlink = \"one\"\naction = \"up\"\n"
+                           "[[event]]\nat = \"3s\"\nlink = \"two\"\nset = {rate = \"1 Mbit/s\"}\n";
+  const Results results = simulate(parsed(text));
+  EXPECT_TRUE(results.connections[0].is_complete);
+  EXPECT_GT(results.links[0].dropped_down, 0u);
+  EXPECT_LT(results.connections[0].longest_gap_s, 1.0);
+}
+
+TEST(Simulations, EveryKindOfWorkloadDelivers) {
+  const std::string links =
+      "duration = \"5s\"\n[links.a]\nbetween=[\"x\",\"y\"]\nrate=\"10 Mbit/s\"\ndelay=\"5ms\"\n";
+  // Without it blocks wait for the delayed ACK of the one before.
+  const std::string no_delay = "[hosts.x]\nno_delay = true\n";
+  const Results blocks = simulate(parsed(links + no_delay +
+                                         "[[workload]]\nkind=\"blocks\"\nfrom=\"x\"\nto=\"y\"\nsize=1000\n"
+                                         "interval=\"20ms\"\n"));
+  EXPECT_NEAR(static_cast<double>(blocks.connections[0].delay.count), 249, 3);
+  EXPECT_NEAR(blocks.connections[0].delay.median, 0.0058, 0.001);  // 5 ms and a little over 0.8 ms
+  const Results requests = simulate(
+      parsed(links + "[[workload]]\nkind=\"requests\"\nfrom=\"x\"\nto=\"y\"\nrequests=50\nthink=\"10ms\"\n"
+                     "response={distribution=\"pareto\", mean=20000, alpha=1.5}\n"));
+  EXPECT_EQ(requests.connections[0].delay.count, 50u);
+  EXPECT_TRUE(requests.connections[0].is_complete);
+  const Results on_off = simulate(parsed(links + "[[workload]]\nkind=\"on-off\"\nfrom=\"x\"\nto=\"y\"\n"
+                                                 "rate=\"2 Mbit/s\"\non=\"500ms\"\noff=\"500ms\"\n"));
+  EXPECT_NEAR(static_cast<double>(on_off.connections[0].bytes), 2e6 / 8 * 2.5, 1e5);
+  for (const Results* r : {&blocks, &requests, &on_off}) EXPECT_TRUE(r->is_sound());
+}
+
+TEST(Simulations, AFailureIsNoSuccess) {
+  const Results results =
+      simulate(parsed(std::string(kTwoPaths) + "[[event]]\nat = \"1s\"\nhost = \"server\"\n"));
+  EXPECT_TRUE(results.connections[0].has_failed);
+  EXPECT_FALSE(results.is_sound());
+}
+
+TEST(Topologies, HaveTheirShape) {
+  const auto made = [](const std::string& topology) {
+    return parsed("[topology]\n" + topology +
+                  "[[workload]]\nfrom=\"client1\"\nto=\"server\"\n[hosts.client1]\n[hosts.server]\n");
+  };
+  const Scenario tree = made("kind=\"fat-tree\"\nk=4\n");
+  EXPECT_EQ(tree.hosts.size(), 16u + 2);
+  EXPECT_EQ(tree.routers.size(), 20u);
+  EXPECT_EQ(tree.links.size(), 48u);
+  const Scenario shared = made("kind=\"shared-bottleneck\"\nclients=3\npaths=2\n");
+  EXPECT_EQ(shared.hosts.size(), 4u);
+  EXPECT_EQ(shared.links.size(), 7u);
+}
+
+TEST(Topologies, AFatTreeCarriesTrafficOverManyPaths) {
+  const Results results = simulate(
+      parsed("duration = \"1s\"\n[topology]\nkind=\"fat-tree\"\nk=4\nrate=\"100 Mbit/s\"\ndelay=\"20us\"\n"
+             "[[workload]]\nfrom=\"h0\"\nto=\"h15\"\nconnections=8\nbytes=\"1 MB\"\n"));
+  for (const ConnectionResult& c : results.connections) EXPECT_TRUE(c.is_complete);
+  size_t used_core_links = 0;
+  for (const LinkResult& link : results.links)
+    used_core_links += link.name.find("core") != std::string::npos && link.bytes > 500'000 ? 1 : 0;
+  EXPECT_GE(used_core_links, 4u);
+}
+
+TEST(Examples, AllRun) {
+  size_t count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(BRAID_EXAMPLES)) {
+    if (entry.path().extension() != ".toml") continue;
+    ++count;
+    auto scenario = read_scenario(entry.path().string());
+    ASSERT_TRUE(scenario.has_value()) << scenario.error();
+    scenario->duration = std::min<Duration>(scenario->duration, 3s);
+    EXPECT_TRUE(simulate(*scenario).is_sound()) << entry.path();
+  }
+  EXPECT_GE(count, 10u);
+}
+
+}  // namespace
+}  // namespace braid::scenario

@@ -1,0 +1,217 @@
+#include "scenario/simulation.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "scenario/traffic.h"
+#include "scenario/world.h"
+
+namespace braid::scenario {
+
+namespace {
+
+constexpr uint16_t kFirstPort = 5001;
+
+double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+double seconds(Time time) { return seconds(time.time_since_epoch()); }
+
+const char* name_of(WorkloadSpec::Kind kind) {
+  switch (kind) {
+    case WorkloadSpec::Kind::kBulk:
+      return "bulk";
+    case WorkloadSpec::Kind::kBlocks:
+      return "blocks";
+    case WorkloadSpec::Kind::kRequests:
+      return "requests";
+    case WorkloadSpec::Kind::kOnOff:
+      return "on-off";
+  }
+  return "?";
+}
+
+class Simulation {
+ public:
+  Simulation(const Scenario& scenario, const SimulationOptions& options)
+      : scenario_(scenario), options_(options), world_(scenario, scenario.seed) {}
+  Results run();
+
+ private:
+  struct Flow {
+    std::unique_ptr<Traffic> traffic;
+    uint64_t sender_memory_max = 0, receiver_memory_max = 0;
+    uint64_t sampled_bytes = 0;
+    std::map<uint8_t, uint64_t> sampled_subflow_bytes;
+  };
+  void make_traffic();
+  void run_until(Time time);
+  void sample();
+  void sample_flow(Flow& flow, size_t number);
+  void add(std::string subject, const char* quantity, double value) {
+    results_.series.push_back({seconds(world_.network().now()), std::move(subject), quantity, value});
+  }
+  bool is_all_over() const;
+  ConnectionResult result_of(const Flow& flow);
+  void collect();
+
+  const Scenario& scenario_;
+  const SimulationOptions& options_;
+  World world_;
+  std::vector<Flow> flows_;
+  Results results_;
+};
+
+void Simulation::make_traffic() {
+  std::map<std::string, uint16_t> next_port;
+  uint64_t number = 0;
+  for (const WorkloadSpec& spec : scenario_.workloads) {
+    for (uint32_t i = 0; i < spec.connections; ++i) {
+      const auto port = static_cast<uint16_t>(kFirstPort + next_port[spec.to]++);
+      Flow& flow = flows_.emplace_back();
+      flow.traffic = std::make_unique<Traffic>(
+          spec,
+          Traffic::Ends{&world_.host(spec.from), &world_.host(spec.to), {world_.address_of(spec.to), port}},
+          world_.network().seed_for(fmt::format("traffic {}", number++)));
+      flow.traffic->listen();
+      world_.network().events().schedule(*flow.traffic, spec.start);
+    }
+  }
+}
+
+bool Simulation::is_all_over() const {
+  return std::ranges::all_of(flows_, [](const Flow& f) { return f.traffic->is_over(); });
+}
+
+void Simulation::run_until(Time time) {
+  sim::Network& network = world_.network();
+  if (!scenario_.stops_early) return network.advance(time);
+  network.run_until([this] { return is_all_over(); }, time - network.now());
+}
+
+void Simulation::sample_flow(Flow& flow, size_t number) {
+  const Traffic& traffic = *flow.traffic;
+  const mptcp::Connection* const sender = traffic.client_connection();
+  const mptcp::Connection* const receiver = traffic.server_connection();
+  const uint64_t sender_memory = sender != nullptr ? sender->memory_bytes() : 0;
+  const uint64_t receiver_memory = receiver != nullptr ? receiver->memory_bytes() : 0;
+  flow.sender_memory_max = std::max(flow.sender_memory_max, sender_memory);
+  flow.receiver_memory_max = std::max(flow.receiver_memory_max, receiver_memory);
+  if (!options_.records_series) return;
+  const std::string subject = fmt::format("connection {}", number);
+  const double interval = seconds(scenario_.interval);
+  const uint64_t bytes = traffic.delivered_bytes();
+  add(subject, "goodput", static_cast<double>(bytes - flow.sampled_bytes) * 8 / interval);
+  flow.sampled_bytes = bytes;
+  add(subject, "sender memory", static_cast<double>(sender_memory));
+  add(subject, "receiver memory", static_cast<double>(receiver_memory));
+  if (sender == nullptr) return;
+  for (const mptcp::SubflowInfo& s : sender->info().subflows) {
+    const std::string name = fmt::format("{} subflow {}", subject, s.index + 1);
+    uint64_t& before = flow.sampled_subflow_bytes[s.index];
+    add(name, "rate", static_cast<double>(s.data_sent_bytes - before) * 8 / interval);
+    before = s.data_sent_bytes;
+    add(name, "cwnd", static_cast<double>(s.cwnd_bytes));
+    add(name, "srtt", seconds(s.srtt) * 1e3);
+  }
+}
+
+void Simulation::sample() {
+  for (size_t i = 0; i < flows_.size(); ++i) sample_flow(flows_[i], i + 1);
+  if (!options_.records_series) return;
+  for (const auto& link : world_.network().links()) {
+    add("link " + link->name() + " forward", "queue",
+        static_cast<double>(link->channel(sim::Direction::kForward).queue_bytes()));
+    add("link " + link->name() + " backward", "queue",
+        static_cast<double>(link->channel(sim::Direction::kBackward).queue_bytes()));
+  }
+}
+
+ConnectionResult Simulation::result_of(const Flow& flow) {
+  const Traffic& traffic = *flow.traffic;
+  const WorkloadSpec& spec = traffic.spec();
+  ConnectionResult result;
+  result.kind = name_of(spec.kind);
+  result.from = spec.from;
+  result.to = spec.to;
+  result.bytes = traffic.delivered_bytes();
+  result.start_s = seconds(spec.start);
+  result.end_s = traffic.is_over() ? seconds(traffic.last_byte()) : seconds(world_.network().now());
+  if (result.end_s > result.start_s)
+    result.goodput_bits_per_s = static_cast<double>(result.bytes) * 8 / (result.end_s - result.start_s);
+  result.longest_gap_s = seconds(traffic.longest_gap());
+  result.has_failed = traffic.has_failed();
+  result.is_complete = traffic.is_over() && !traffic.has_failed();
+  result.is_intact = traffic.is_intact();
+  result.delay = summarise(traffic.delays());
+  result.sender_memory_max = flow.sender_memory_max;
+  result.receiver_memory_max = flow.receiver_memory_max;
+  const mptcp::ConnectionInfo info = traffic.info(false);
+  result.multipath = to_string(info.multipath);
+  result.fallback = to_string(info.fallback);
+  for (const mptcp::SubflowInfo& s : info.subflows) {
+    result.subflows.push_back({s.tuple.local.to_string(), s.tuple.remote.to_string(), s.data_sent_bytes,
+                               s.data_received_bytes, seconds(s.srtt) * 1e3, s.retransmissions, s.timeouts});
+  }
+  return result;
+}
+
+void Simulation::collect() {
+  sim::Network& network = world_.network();
+  const double elapsed = seconds(network.now());
+  results_.scenario = scenario_.name;
+  results_.seed = scenario_.seed;
+  results_.simulated_s = elapsed;
+  results_.packet_hops = network.packet_hops();
+  results_.events = network.events().events_run();
+  for (const Flow& flow : flows_) results_.connections.push_back(result_of(flow));
+  for (const auto& link : network.links()) {
+    for (const sim::Direction direction : {sim::Direction::kForward, sim::Direction::kBackward}) {
+      const sim::ChannelTotals t = link->channel(direction).totals(network.now());
+      const bool has_rate = link->channel(direction).config().bits_per_second != 0;
+      results_.links.push_back({.name = link->name(),
+                                .direction = direction == sim::Direction::kForward ? "forward" : "backward",
+                                .packets = t.delivered_packets,
+                                .bytes = t.delivered_bytes,
+                                .utilisation = has_rate && elapsed > 0 ? seconds(t.busy) / elapsed : 0,
+                                .queue_mean_bytes = elapsed > 0 ? t.queue_byte_seconds / elapsed : 0,
+                                .queue_max_bytes = t.queue_max_bytes,
+                                .dropped_queue = t.dropped_queue,
+                                .dropped_loss = t.dropped_loss,
+                                .dropped_down = t.dropped_down,
+                                .dropped_mtu = t.dropped_mtu,
+                                .marked = t.marked});
+    }
+  }
+}
+
+Results Simulation::run() {
+  make_traffic();
+  std::vector<EventSpec> events = scenario_.events;
+  std::ranges::stable_sort(events, {}, &EventSpec::at);
+  auto event = events.begin();
+  const Time end = Time(scenario_.duration);
+  Time sample_at = Time(scenario_.interval);
+  while (world_.network().now() < end) {
+    const Time event_at = event == events.end() ? kNever : event->at;
+    const Time next = std::min({end, sample_at, event_at});
+    run_until(next);
+    if (world_.network().now() < next) break;  // everything is over
+    for (; event != events.end() && event->at <= next; ++event) world_.apply(*event);
+    if (next >= sample_at) {
+      sample();
+      sample_at += scenario_.interval;
+      if (options_.on_progress) options_.on_progress(seconds(next) / seconds(end));
+    }
+  }
+  collect();
+  return std::move(results_);
+}
+
+}  // namespace
+
+Results simulate(const Scenario& scenario, const SimulationOptions& options) {
+  return Simulation(scenario, options).run();
+}
+
+}  // namespace braid::scenario

@@ -1,0 +1,166 @@
+#include "scenario/world.h"
+
+#include <algorithm>
+#include <array>
+#include <deque>
+
+#include "base/check.h"
+#include "sim/middlebox/registry.h"
+
+namespace braid::scenario {
+
+namespace {
+
+using sim::Direction;
+
+/// Networks of four addresses in the ranges for documentation; a topology with more links has IPv6.
+constexpr std::array<uint32_t, 3> kRanges = {0xc6336400, 0xcb007100, 0xc0000200};
+constexpr size_t kNetworksPerRange = 64;
+
+bool needs_wide_addresses(const Scenario& scenario) {
+  return scenario.is_ipv6 || scenario.links.size() > kRanges.size() * kNetworksPerRange;
+}
+
+}  // namespace
+
+World::World(const Scenario& scenario, uint64_t seed)
+    : scenario_(scenario), network_(seed), has_wide_addresses_(needs_wide_addresses(scenario)) {
+  for (const HostSpec& spec : scenario.hosts) hosts_[spec.name] = &network_.add_host(spec.name, spec.config);
+  uint32_t number = 0;
+  for (const std::string& name : scenario.routers) {
+    routers_[name] = &network_.add_router(name);
+    // For ICMP only; nobody sends to it.
+    std::array<uint8_t, 16> bytes = {0x20, 0x01, 0x0d, 0xb8, 0xff, 0xff};
+    bytes[14] = static_cast<uint8_t>(++number >> 8);
+    bytes[15] = static_cast<uint8_t>(number);
+    routers_[name]->set_address(wire::IpAddress::v6(bytes));
+    routers_[name]->set_address(wire::IpAddress::v4(0xc00002ff - number % 64));
+  }
+  make_links();
+  make_routes();
+}
+
+wire::IpAddress World::address(size_t link_index, int end) const {
+  if (!has_wide_addresses_) {
+    return wire::IpAddress::v4(kRanges[link_index / kNetworksPerRange] +
+                               static_cast<uint32_t>(link_index % kNetworksPerRange) * 4 +
+                               static_cast<uint32_t>(end));
+  }
+  std::array<uint8_t, 16> bytes = {0x20, 0x01, 0x0d, 0xb8};
+  bytes[6] = static_cast<uint8_t>((link_index + 1) >> 8);
+  bytes[7] = static_cast<uint8_t>(link_index + 1);
+  bytes[15] = static_cast<uint8_t>(end);
+  return wire::IpAddress::v6(bytes);
+}
+
+void World::make_links() {
+  for (size_t i = 0; i < scenario_.links.size(); ++i) {
+    const LinkSpec& spec = scenario_.links[i];
+    sim::Link& link = network_.add_link(spec.name);
+    links_[spec.name] = &link;
+    link.configure(Direction::kForward, spec.directions[0], network_.now());
+    link.configure(Direction::kBackward, spec.directions[1], network_.now());
+    for (const MiddleboxSpec& box : spec.middleboxes) {
+      auto made = sim::make_middlebox(box.kind, box.options, network_.seed_for(spec.name + box.kind));
+      BRAID_CHECK(made.has_value());  // it was tried when the file was read
+      link.add_middlebox(std::move(*made));
+    }
+    attach(spec, i, link);
+  }
+}
+
+void World::attach(const LinkSpec& spec, size_t index, sim::Link& link) {
+  const bool is_routed = is_router(spec.between[0]) || is_router(spec.between[1]);
+  std::array<sim::Port*, 2> ports{};
+  for (int end = 0; end < 2; ++end) {
+    const std::string& name = spec.between[static_cast<size_t>(end)];
+    const Direction away = end == 0 ? Direction::kForward : Direction::kBackward;
+    if (!is_router(name)) {
+      ports[static_cast<size_t>(end)] = &attach_host(name, index, end, link, is_routed);
+      continue;
+    }
+    const uint32_t port = routers_[name]->add_port(link, away);
+    ports[static_cast<size_t>(end)] = &routers_[name]->port(port);
+    ports_[name][&link] = port;
+    const std::string& other = spec.between[static_cast<size_t>(1 - end)];
+    if (is_router(other)) neighbours_[name].emplace_back(other, port);
+  }
+  link.connect(*ports[0], *ports[1]);
+  if (!is_routed || (is_router(spec.between[0]) && is_router(spec.between[1]))) return;
+  Subnet subnet{{address(index, 0), has_wide_addresses_ ? 64 : 30}, {}, &link};
+  for (const std::string& name : spec.between) {
+    if (is_router(name)) subnet.routers.push_back(name);
+  }
+  subnets_.push_back(std::move(subnet));
+}
+
+sim::Port& World::attach_host(const std::string& name, size_t link_index, int end, sim::Link& link,
+                              bool is_routed) {
+  sim::HostNode& node = *hosts_.at(name);
+  host::InterfaceConfig config;
+  config.name = link.name();
+  config.addresses = {{address(link_index, end + 1), has_wide_addresses_ ? 64 : 30}};
+  const wire::Family family = has_wide_addresses_ ? wire::Family::kV6 : wire::Family::kV4;
+  if (is_routed)
+    config.routes = {{wire::IpAddress::any(family), 0, static_cast<uint32_t>(node.interfaces().size())}};
+  const host::InterfaceId id =
+      node.add_interface(config, link, end == 0 ? Direction::kForward : Direction::kBackward);
+  const wire::IpAddress own = config.addresses[0].address;
+  if (!addresses_.emplace(name, own).second) {
+    // Who opens connections opens subflows from it, who accepts them announces it.
+    mptcp::PathEndpoint endpoint;
+    endpoint.address = own;
+    const auto& workloads = scenario_.workloads;
+    endpoint.is_subflow = std::ranges::count(workloads, name, &WorkloadSpec::from) > 0;
+    endpoint.is_signal = std::ranges::count(workloads, name, &WorkloadSpec::to) > 0;
+    (void)node.host().add_endpoint(endpoint, network_.now());
+  }
+  return node.port(id);
+}
+
+/// Shortest paths from every router to every network with a host, over all that are equally short.
+void World::make_routes() {
+  for (const Subnet& subnet : subnets_) {
+    std::map<std::string, uint32_t> distance;
+    std::deque<std::string> queue;
+    for (const std::string& name : subnet.routers) {
+      distance[name] = 0;
+      queue.push_back(name);
+      routers_[name]->set_route(subnet.prefix, {ports_[name].at(subnet.link)});
+    }
+    while (!queue.empty()) {
+      const std::string name = queue.front();
+      queue.pop_front();
+      for (const auto& [next, port] : neighbours_[name]) {
+        if (distance.emplace(next, distance[name] + 1).second) queue.push_back(next);
+      }
+    }
+    for (const auto& [name, hops] : distance) {
+      if (hops == 0) continue;
+      std::vector<uint32_t> ports;
+      for (const auto& [next, port] : neighbours_[name]) {
+        const auto found = distance.find(next);
+        if (found != distance.end() && found->second + 1 == hops) ports.push_back(port);
+      }
+      routers_[name]->set_route(subnet.prefix, std::move(ports));
+    }
+  }
+}
+
+void World::apply(const EventSpec& event) {
+  const Time now = network_.now();
+  const auto notice = event.is_silent ? sim::Link::Notice::kSilent : sim::Link::Notice::kCarrier;
+  switch (event.kind) {
+    case EventSpec::Kind::kLinkDown:
+      return link(event.subject).set_up(false, notice, now);
+    case EventSpec::Kind::kLinkUp:
+      return link(event.subject).set_up(true, notice, now);
+    case EventSpec::Kind::kLinkSet:
+      link(event.subject).configure(Direction::kForward, event.directions[0], now);
+      return link(event.subject).configure(Direction::kBackward, event.directions[1], now);
+    case EventSpec::Kind::kHostRestart:
+      return host(event.subject).restart(now);
+  }
+}
+
+}  // namespace braid::scenario
