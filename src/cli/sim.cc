@@ -6,6 +6,7 @@
 #include <fstream>
 #include <memory>
 
+#include "cli/plot.h"
 #include "cli/subcommands.h"
 #include "scenario/scenario.h"
 #include "scenario/simulation.h"
@@ -23,10 +24,11 @@ Examples:
   braid sim two-paths.toml                              a table
   braid sim two-paths.toml --set links.wifi.loss=0.02   with something else than in the file
   braid sim two-paths.toml --seed 7 --json | jq .connections
-  braid sim two-paths.toml --csv series.csv             rates, windows, queues over time)";
+  braid sim two-paths.toml --plot two-paths.svg         a picture of rates, windows and queues over time
+  braid sim two-paths.toml --csv series.csv             the same as numbers)";
 
 struct Options {
-  std::string scenario, csv;
+  std::string scenario, csv, picture;
   std::vector<std::string> changes;
   std::optional<uint64_t> seed;
   bool as_json = false;
@@ -54,7 +56,7 @@ int run(const Options& options) {
           fmt::format("host \"{}\" has the stack of Linux, which runs in real time only", host.name));
   }
   scenario::SimulationOptions how;
-  how.records_series = !options.csv.empty();
+  how.records_series = !options.csv.empty() || !options.picture.empty();
   const bool shows_progress = isatty(STDERR_FILENO) != 0;
   if (shows_progress) {
     how.on_progress = [](double share) {
@@ -68,6 +70,10 @@ int run(const Options& options) {
     std::ofstream file(options.csv);
     file << results.series_csv();
     if (!file.flush()) return complain(fmt::format("{} cannot be written", options.csv));
+  }
+  if (!options.picture.empty()) {
+    const std::string title = fmt::format("{}, seed {}", results.scenario, results.seed);
+    if (const auto wrong = draw_series(results.series_csv(), options.picture, title)) return complain(*wrong);
   }
   if (options.as_json) {
     fmt::print("{}\n", results.to_json().dump(2));
@@ -88,6 +94,8 @@ void add_sim(CLI::App& app, int& exit_status) {
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
   command->add_option("--csv", options->csv, "Write time series there")->type_name("FILE");
+  command->add_option("--plot", options->picture, "Draw rates, windows and queues over time: .svg or .png")
+      ->type_name("FILE");
   command->add_flag("--json", options->as_json, "For programs");
   command->callback([options, &exit_status] { exit_status = run(*options); });
 }

@@ -6,8 +6,8 @@
 
 #include <optional>
 
-#include "mptcp/counters.h"
 #include "config/closest.h"
+#include "mptcp/counters.h"
 #include "service/config.h"
 #include "tcp/subflow.h"
 
@@ -136,7 +136,8 @@ ControlCommands::Result ControlCommands::run(const json& request) {
     stop_();
     return json::object();
   }
-  const std::string_view meant = config::closest(command, {"status", "ss", "counters", "endpoint", "limits", "stop"});
+  const std::string_view meant =
+      config::closest(command, {"status", "ss", "counters", "endpoint", "limits", "stop"});
   return tl::unexpected(
       meant.empty() ? fmt::format("there is no command \"{}\"", command)
                     : fmt::format("there is no command \"{}\"; did you mean \"{}\"?", command, meant));
