@@ -34,6 +34,7 @@ int main(int argc, char** argv) {
   braid::cli::add_limits(app, exit_status);
   braid::cli::add_cleanup(app, exit_status);
   braid::cli::add_sim(app, exit_status);
+  braid::cli::add_swarm(app, exit_status);
   braid::cli::add_version(app, exit_status);
 
   const std::vector<std::string> arguments(argv + 1, argv + argc);

@@ -23,7 +23,7 @@ std::string size_text(double bytes) {
 
 std::string outcome(const ConnectionResult& c) {
   if (!c.is_intact) return "WRONG BYTES";
-  if (c.has_failed) return "failed";
+  if (!c.failure.empty()) return "failed: " + c.failure;
   return c.is_complete ? "complete" : "until the end";
 }
 
@@ -49,7 +49,7 @@ DelaySummary summarise(std::vector<double> seconds) {
 
 bool Results::is_sound() const {
   return std::ranges::all_of(connections,
-                             [](const ConnectionResult& c) { return c.is_intact && !c.has_failed; });
+                             [](const ConnectionResult& c) { return c.is_intact && c.failure.empty(); });
 }
 
 nlohmann::ordered_json Results::to_json() const {
@@ -79,7 +79,7 @@ nlohmann::ordered_json Results::to_json() const {
                                   {"goodput_bits_per_s", c.goodput_bits_per_s},
                                   {"longest_gap_s", c.longest_gap_s},
                                   {"complete", c.is_complete},
-                                  {"failed", c.has_failed},
+                                  {"failure", c.failure},
                                   {"intact", c.is_intact},
                                   {"multipath", c.multipath},
                                   {"fallback", c.fallback},

@@ -26,7 +26,8 @@ struct ConnectionResult {
   uint64_t bytes = 0;  // delivered, both directions
   double start_s = 0, end_s = 0, goodput_bits_per_s = 0;
   double longest_gap_s = 0;
-  bool is_complete = false, has_failed = false, is_intact = true;
+  bool is_complete = false, is_intact = true;
+  std::string failure;  // empty: none
   std::string multipath, fallback;
   DelaySummary delay;
   std::vector<SubflowResult> subflows;  // the sender's

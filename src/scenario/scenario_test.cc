@@ -149,7 +149,7 @@ TEST(Simulations, EveryKindOfWorkloadDelivers) {
 TEST(Simulations, AFailureIsNoSuccess) {
   const Results results =
       simulate(parsed(std::string(kTwoPaths) + "[[event]]\nat = \"1s\"\nhost = \"server\"\n"));
-  EXPECT_TRUE(results.connections[0].has_failed);
+  EXPECT_FALSE(results.connections[0].failure.empty());
   EXPECT_FALSE(results.is_sound());
 }
 

@@ -140,7 +140,7 @@ ConnectionResult Simulation::result_of(const Flow& flow) {
   if (result.end_s > result.start_s)
     result.goodput_bits_per_s = static_cast<double>(result.bytes) * 8 / (result.end_s - result.start_s);
   result.longest_gap_s = seconds(traffic.longest_gap());
-  result.has_failed = traffic.has_failed();
+  result.failure = traffic.failure();
   result.is_complete = traffic.is_over() && !traffic.has_failed();
   result.is_intact = traffic.is_intact();
   result.delay = summarise(traffic.delays());

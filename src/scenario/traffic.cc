@@ -1,5 +1,7 @@
 #include "scenario/traffic.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -39,7 +41,7 @@ bool Traffic::is_endless() const {
 
 void Traffic::listen() {
   const auto listener = server_.node->host().listen(ends_.address, {});
-  if (!listener) return on_lost();
+  if (!listener) return on_lost(host::to_string(listener.error()));
   listener_ = *listener;
   server_.node->attach(listener_, server_);
 }
@@ -56,7 +58,7 @@ void Traffic::on_due(Time now) {
 void Traffic::start(Time now) {
   is_started_ = true;
   const auto id = client_.node->host().connect(ends_.address, {}, now);
-  if (!id) return on_lost();
+  if (!id) return on_lost(host::to_string(id.error()));
   client_.id = *id;
   client_.node->attach(*id, client_);
   if (spec_.kind == WorkloadSpec::Kind::kBulk) client_.allowed = spec_.bytes.value_or(UINT64_MAX);
@@ -121,19 +123,23 @@ void Traffic::on_event(End& end, const host::Event& event, Time now) {
   }
   if (event.what == mptcp::ConnectionEvent::kFailed) {
     read(end, now);
-    return on_lost();
+    const mptcp::Connection* connection = end.connection();
+    const auto why =
+        host::to_error(connection != nullptr ? connection->error() : mptcp::ConnectionError::kNone);
+    return on_lost(fmt::format("{}: {}", end.node->name(), host::to_string(why)));
   }
   if (event.what == mptcp::ConnectionEvent::kEstablished) is_established_ = true;
   write(end, now);
   read(end, now);
 }
 
-void Traffic::on_lost() {
+void Traffic::on_lost(std::string_view why) {
   if (is_over_) return;
   for (End* end : {&client_, &server_}) {
     if (const mptcp::Connection* connection = end->connection()) end->last = connection->info();
   }
-  has_failed_ = is_over_ = true;
+  failure_ = why;
+  is_over_ = true;
 }
 
 void Traffic::pump(Time now) {

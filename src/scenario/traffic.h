@@ -34,7 +34,9 @@ class Traffic : public sim::Actor {
   bool is_over() const { return is_over_; }
   bool is_endless() const;
   bool is_intact() const { return client_.is_intact && server_.is_intact; }
-  bool has_failed() const { return has_failed_; }
+  bool has_failed() const { return !failure_.empty(); }
+  /// Which end saw what: "client: connection reset". Empty: none did.
+  const std::string& failure() const { return failure_; }
   /// Octets that arrived at the application, both directions.
   uint64_t delivered_bytes() const { return client_.received + server_.received; }
   Time first_byte() const { return first_byte_; }
@@ -52,7 +54,7 @@ class Traffic : public sim::Actor {
     End(Traffic& owner, sim::HostNode& host, uint64_t send_seed, uint64_t receive_seed)
         : traffic(owner), node(&host), outgoing(send_seed), incoming(receive_seed) {}
     void on_event(const host::Event& event, Time now) override { traffic.on_event(*this, event, now); }
-    void on_restart(Time) override { traffic.on_lost(); }
+    void on_restart(Time) override { traffic.on_lost("its host was restarted"); }
     mptcp::Connection* connection() { return node->host().find(id); }
 
     Traffic& traffic;
@@ -70,7 +72,7 @@ class Traffic : public sim::Actor {
   };
 
   void on_event(End& end, const host::Event& event, Time now);
-  void on_lost();
+  void on_lost(std::string_view why);
   void start(Time now);
   void make_more(Time now);
   void write(End& end, Time now);
@@ -95,7 +97,8 @@ class Traffic : public sim::Actor {
   bool is_asking_ = false, is_answered_ = true;
   Time phase_end_{};  // kOnOff
   bool is_on_ = false;
-  bool is_started_ = false, is_over_ = false, has_failed_ = false, is_established_ = false;
+  bool is_started_ = false, is_over_ = false, is_established_ = false;
+  std::string failure_;
   Time first_byte_ = kNever, last_byte_{};
   Duration longest_gap_{0};
   std::vector<double> delays_;

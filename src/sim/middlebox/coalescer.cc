@@ -39,6 +39,7 @@ bool Coalescer::join(Held& held, TcpPacket& next) {
 void Coalescer::on_packet(Direction direction, Packet packet, MiddleboxOutput& output, Time now) {
   std::optional<TcpPacket> tcp = TcpPacket::open(packet, output.pool());
   if (!tcp) return output.emit(direction, std::move(packet));
+  if (!tcp->is_intact()) return output.emit(direction, std::move(*tcp).close());
   const wire::TcpFlags flags = tcp->flags();
   Held& held = flows_.get(flow_of(*tcp, direction)).held[static_cast<size_t>(direction)];
   held.direction = direction;

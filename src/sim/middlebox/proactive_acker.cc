@@ -63,6 +63,7 @@ void ProactiveAcker::acknowledge(const Half& half, const TcpPacket& packet, Dire
 void ProactiveAcker::on_packet(Direction direction, Packet packet, MiddleboxOutput& output, Time now) {
   std::optional<TcpPacket> tcp = TcpPacket::open(packet, output.pool());
   if (!tcp) return output.emit(direction, std::move(packet));
+  if (!tcp->is_intact()) return output.emit(direction, std::move(*tcp).close());
   const wire::TcpFlags flags = tcp->flags();
   const wire::FourTuple key = flow_of(*tcp, direction);
   Flow& flow = flows_.get(key);

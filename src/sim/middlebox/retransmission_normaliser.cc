@@ -54,6 +54,7 @@ void RetransmissionNormaliser::on_packet(Direction direction, Packet packet, Mid
                                          Time /*now*/) {
   std::optional<TcpPacket> tcp = TcpPacket::open(packet, output.pool());
   if (!tcp) return output.emit(direction, std::move(packet));
+  if (!tcp->is_intact()) return output.emit(direction, std::move(*tcp).close());
   const wire::TcpFlags flags = tcp->flags();
   Flow& flow = flows_.get(flow_of(*tcp, direction));
   Sender& own = flow.senders[static_cast<size_t>(direction)];

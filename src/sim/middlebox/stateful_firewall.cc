@@ -27,6 +27,10 @@ void StatefulFirewall::note(const TcpPacket& packet, End& own) {
 void StatefulFirewall::on_packet(Direction direction, Packet packet, MiddleboxOutput& output, Time /*now*/) {
   std::optional<TcpPacket> tcp = TcpPacket::open(packet, output.pool());
   if (!tcp) return output.emit(direction, std::move(packet));
+  if (!tcp->is_intact()) {
+    ++totals_.dropped;
+    return;
+  }
   const wire::TcpFlags flags = tcp->flags();
   Flow& flow = flows_.get(flow_of(*tcp, direction));
   if (flags.syn && !flags.ack && !flow.ends[static_cast<size_t>(direction)].is_known)

@@ -20,6 +20,10 @@ class TcpPacket {
   /// The packet again.
   Packet close() &&;
 
+  /// False: its checksum was wrong when it came, and will be when it goes. A box that keeps what it sees must
+  /// not keep that.
+  bool is_intact() const { return !was_wrong_; }
+
   wire::Endpoint source() const { return {address(0), wire::load16(tcp() + wire::TcpField::kSourcePort)}; }
   wire::Endpoint destination() const {
     return {address(1), wire::load16(tcp() + wire::TcpField::kDestinationPort)};

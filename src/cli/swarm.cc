@@ -1,0 +1,109 @@
+// `braid swarm`: random scenarios by seed, checked.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "cli/subcommands.h"
+#include "scenario/swarm.h"
+
+namespace braid::cli {
+
+namespace {
+constexpr const char* kFooter = R"(
+Each seed is a network, faults, middleboxes, settings and transfers of its own; some kinds of faults are switched
+off in it, others exaggerated. After a while one path heals. Then every byte must have arrived, in order, with
+memory within bounds and no storm of timers, and a second run must go exactly the same.
+
+Exit status: 0 all seeds are well; 1 one is not.
+
+Examples:
+  braid swarm --seeds 2000                       on all cores
+  braid swarm --seeds 1 --from 1234 --verbose    one again, with its plan
+  braid swarm --seeds 1 --from 1234 --shrink     the smallest plan that still fails)";
+
+struct Options {
+  uint64_t seeds = 1000, from = 1;
+  double minutes = 0;
+  unsigned jobs = std::max(1u, std::thread::hardware_concurrency());
+  bool is_verbose = false, shrinks = false;
+};
+
+class Swarm {
+ public:
+  explicit Swarm(const Options& options) : options_(options) {}
+  int run();
+
+ private:
+  void work();
+  void report(uint64_t seed, const std::string& wrong);
+  bool is_time_up() const {
+    return options_.minutes > 0 &&
+           std::chrono::steady_clock::now() - begin_ > std::chrono::duration<double>(options_.minutes * 60);
+  }
+
+  const Options& options_;
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+  std::atomic<uint64_t> next_ = 0, done_ = 0, failed_ = 0;
+  std::mutex output_;
+};
+
+void Swarm::report(uint64_t seed, const std::string& wrong) {
+  const std::lock_guard lock(output_);
+  ++failed_;
+  fmt::print("seed {}: {}\n  again: braid swarm --seeds 1 --from {} --verbose\n", seed, wrong, seed);
+  std::fflush(stdout);
+}
+
+void Swarm::work() {
+  for (uint64_t i = next_++; i < options_.seeds && !is_time_up(); i = next_++) {
+    const uint64_t seed = options_.from + i;
+    scenario::Scenario plan = scenario::plan_of(seed);
+    if (options_.is_verbose) {
+      const std::lock_guard lock(output_);
+      fmt::print("{}", scenario::describe(plan));
+    }
+    if (const std::string wrong = scenario::violation_of(plan); !wrong.empty()) {
+      report(seed, wrong);
+      if (options_.shrinks) {
+        plan = scenario::shrink(std::move(plan));
+        const std::lock_guard lock(output_);
+        fmt::print("smallest plan found ({}):\n{}", scenario::violation_of(plan), scenario::describe(plan));
+      }
+    }
+    ++done_;
+    if (isatty(STDERR_FILENO) != 0)
+      fmt::print(stderr, "\r{} of {}, {} failed ", done_.load(), options_.seeds, failed_.load());
+  }
+}
+
+int Swarm::run() {
+  std::vector<std::thread> threads;
+  for (unsigned i = 0; i < options_.jobs; ++i) threads.emplace_back([this] { work(); });
+  for (std::thread& thread : threads) thread.join();
+  if (isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r");
+  fmt::print("{} seeds from {}: {} failed\n", done_.load(), options_.from, failed_.load());
+  return failed_ == 0 ? 0 : 1;
+}
+}  // namespace
+
+void add_swarm(CLI::App& app, int& exit_status) {
+  CLI::App* command = app.add_subcommand("swarm", "Try random scenarios, and check that everything arrives");
+  command->footer(kFooter);
+  auto options = std::make_shared<Options>();
+  command->add_option("--seeds", options->seeds, "How many")->capture_default_str();
+  command->add_option("--from", options->from, "The first")->capture_default_str();
+  command->add_option("--minutes", options->minutes, "Stop after so long");
+  command->add_option("--jobs", options->jobs, "At once; all cores otherwise")->check(CLI::Range(1, 1024));
+  command->add_flag("--verbose", options->is_verbose, "Print the plan of each seed");
+  command->add_flag("--shrink", options->shrinks, "Look for a smaller plan that fails too");
+  command->callback([options, &exit_status] { exit_status = Swarm(*options).run(); });
+}
+
+}  // namespace braid::cli

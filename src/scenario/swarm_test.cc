@@ -1,0 +1,39 @@
+// Random scenarios by seed: everything arrives, whatever happened on the way.
+#include "scenario/swarm.h"
+
+#include <gtest/gtest.h>
+
+namespace braid::scenario {
+namespace {
+
+TEST(Swarm, TwoThousandSeedsAreWell) {
+  for (uint64_t seed = 1; seed <= 2000; ++seed) {
+    const std::string wrong = violation_of(plan_of(seed));
+    EXPECT_EQ(wrong, "") << "again: braid swarm --seeds 1 --from " << seed << " --verbose";
+  }
+}
+
+TEST(Swarm, APlanIsTheSameEveryTime) {
+  EXPECT_EQ(describe(plan_of(7)), describe(plan_of(7)));
+  EXPECT_NE(describe(plan_of(7)), describe(plan_of(8)));
+}
+
+TEST(Swarm, ShrinkingKeepsTheViolationOnly) {
+  Scenario plan = plan_of(3);
+  // Nobody gets past a link that is cut for good.
+  for (const LinkSpec& link : plan.links) {
+    EventSpec cut;
+    cut.at = Time(1ms);
+    cut.subject = link.name;
+    plan.events.push_back(cut);
+  }
+  std::erase_if(plan.events, [](const EventSpec& e) { return e.kind != EventSpec::Kind::kLinkDown; });
+  ASSERT_NE(violation_of(plan), "");
+  const Scenario smaller = shrink(plan);
+  EXPECT_NE(violation_of(smaller), "");
+  EXPECT_EQ(smaller.workloads.size(), 1u);
+  EXPECT_LE(smaller.events.size(), plan.links.size());
+}
+
+}  // namespace
+}  // namespace braid::scenario
