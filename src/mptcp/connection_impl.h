@@ -66,7 +66,8 @@ struct Sending {
   bool no_delay = false, is_corked = false, is_push_due = false;
   // Octets that the subflows have acknowledged and DATA_ACK has not: found missing, repeated at data level.
   std::optional<DataOffset> missing_head;
-  uint32_t stagnations = 0;  // repeated without progress since
+  uint32_t stagnations = 0;        // repeated without progress since
+  bool has_data_ack_come = false;  // any, from any subflow
   uint32_t probes = 0;
   /// Plain TCP from the middle of the stream on: a point on the line of the infinite mapping, which data
   /// segments tell until one that did is acknowledged.

@@ -123,7 +123,9 @@ tcp::SegmentVerdict Connection::Impl::on_third_ack(MptcpSubflow& subflow, const 
 tcp::SegmentVerdict Connection::Impl::on_bare_segment(MptcpSubflow& subflow,
                                                       const wire::TcpSegment& segment) {
   if (!subflow.is_initial || !is_only_subflow(subflow)) return tcp::SegmentVerdict::kAccept;
-  const bool has_data_ack_come = sending.buffer.data_una() > DataOffset(1) || closing.is_fin_acked;
+  // One that acknowledged nothing yet counts too: it shows that the options come through. An ADD_ADDR that
+  // was taken off its ACK leaves a bare one behind.
+  const bool has_data_ack_come = sending.has_data_ack_come || closing.is_fin_acked;
   const bool acknowledges_data =
       unwrap(segment.ack, subflow.initial_send_seq(), subflow.snd_una()) > StreamOffset(1) &&
       subflow.snd_nxt() > StreamOffset(1);

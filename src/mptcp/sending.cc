@@ -207,6 +207,7 @@ void Connection::Impl::fetch_payload(MptcpSubflow& subflow, StreamOffset offset,
 
 /// A DATA_ACK, unwrapped; `window` is relative to it (RFC 8684, 3.3.5).
 void Connection::Impl::on_data_ack(DataOffset ack, uint64_t window) {
+  sending.has_data_ack_come = true;
   const DataOffset una = sending.buffer.data_una();
   const DataOffset highest = sending.next + (closing.is_fin_sent ? 1 : 0);
   if (ack > highest) {
