@@ -90,6 +90,7 @@ struct Receiving {
   DataOffset linear_data{1};
   std::optional<DataOffset> fin;  // where the peer's DATA_FIN is
   bool is_fin_consumed = false;
+  bool has_sent_data_ack = false;
   bool is_peer_wide = true;  // the peer's data sequence numbers have 64 bits; our DATA_ACKs then too
   uint8_t last_subflow = 0;  // that brought a segment
   bool is_readable_raised = false;

@@ -192,9 +192,13 @@ void Writer::ack() {
   }
   // At the end an announcement would only take the place of the last DATA_ACK, and invite a join to nothing.
   const bool is_ending = connection.closing.is_fin_sent && connection.receiving.is_fin_consumed;
+  // The first DATA_ACK comes first: if a network takes the ADD_ADDR off, the bare ACK that is left would look
+  // like one from a peer that reads plain TCP.
+  const bool owes_first =
+      !connection.receiving.has_sent_data_ack && connection.receiving.data.data_rcv_nxt() > DataOffset(1);
   if (negotiation.state == MultipathState::kEstablished && !is_ending &&
       connection.announcements.is_due(connection.now)) {
-    announcement();
+    if (!owes_first) announcement();
     // The next has the next ACK.
     if (connection.announcements.is_due(connection.now)) connection.ask_for_bare_ack(subflow);
   }
@@ -202,7 +206,7 @@ void Writer::ack() {
   const bool is_wide = connection.receiving.is_peer_wide && subflow.receive_queue_bytes() == 0;
   wire::Dss dss;
   dss.data_ack = data_ack(is_wide);
-  fitter.put(dss);
+  if (fitter.put(dss)) connection.receiving.has_sent_data_ack = true;
 }
 
 void Writer::infinite_map(const tcp::SegmentContext& context) {
