@@ -48,7 +48,8 @@ class Player {
   /// This end knows that the workload has reached its end.
   bool is_over() const { return is_over_; }
   bool is_intact() const { return is_intact_; }
-  uint64_t sent_bytes() const { return sent_; }
+  /// It has something to send, as soon as there is room.
+  bool has_unsent() const { return sent_ < allowed_; }
   uint64_t received_bytes() const { return received_; }
   Time last_byte() const { return last_byte_; }
   /// The longest time in which nothing came, between octets that did.

@@ -1,0 +1,81 @@
+#include "cli/scenario_options.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+
+#include "cli/plot.h"
+
+namespace braid::cli {
+
+ScenarioOptions::ScenarioOptions(CLI::App& command) {
+  command.add_option("scenario", path_, "A scenario file")->required()->type_name("FILE");
+  command.add_option("--seed", seed_, "Of all chance in it; otherwise the file's, or 1");
+  command.add_option("--set", changes_, "Another value for a key of the file; may be repeated")
+      ->type_name("KEY=VALUE")
+      ->expected(1)
+      ->take_all();
+}
+
+tl::expected<scenario::Scenario, std::string> ScenarioOptions::read() const {
+  std::vector<scenario::Override> overrides;
+  for (const std::string& change : changes_) {
+    const size_t equals = change.find('=');
+    if (equals == std::string::npos || equals == 0)
+      return tl::unexpected(
+          fmt::format("--set {}: expected KEY=VALUE, such as links.wifi.loss=0.02", change));
+    overrides.push_back({change.substr(0, equals), change.substr(equals + 1)});
+  }
+  auto scenario = scenario::read_scenario(path_, overrides);
+  if (scenario && seed_) scenario->seed = *seed_;
+  return scenario;
+}
+
+std::vector<std::string> ScenarioOptions::words() const {
+  std::vector<std::string> words = {path_};
+  for (const std::string& change : changes_) words.insert(words.end(), {"--set", change});
+  if (seed_) words.insert(words.end(), {"--seed", std::to_string(*seed_)});
+  return words;
+}
+
+ResultOptions::ResultOptions(CLI::App& command) {
+  command.add_option("--csv", csv_, "Write time series there")->type_name("FILE");
+  command.add_option("--plot", picture_, "Draw rates, windows and queues over time: .svg or .png")
+      ->type_name("FILE");
+  command.add_flag("--json", as_json_, "For programs");
+}
+
+tl::expected<void, std::string> ResultOptions::emit(const scenario::Results& results) const {
+  if (!csv_.empty()) {
+    std::ofstream file(csv_);
+    file << results.series_csv();
+    if (!file.flush()) return tl::unexpected(fmt::format("{} cannot be written", csv_));
+  }
+  if (!picture_.empty()) {
+    const std::string title = fmt::format("{}, seed {}{}", results.scenario, results.seed,
+                                          results.is_real_time ? ", in real time" : "");
+    if (const auto wrong = draw_series(results.series_csv(), picture_, title)) return tl::unexpected(*wrong);
+  }
+  if (as_json_) {
+    fmt::print("{}\n", results.to_json().dump(2));
+  } else {
+    fmt::print("{}", results.to_text());
+  }
+  return {};
+}
+
+std::function<void(double share)> progress_on_terminal() {
+  if (isatty(STDERR_FILENO) == 0) return {};
+  return [](double share) {
+    fmt::print(stderr, "\r{:3.0f} %", share * 100);
+    std::fflush(stderr);
+  };
+}
+
+void clear_progress() {
+  if (isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r     \r");
+}
+
+}  // namespace braid::cli
