@@ -89,7 +89,7 @@ tl::expected<void, std::string> configure_devices(const Namespaces& namespaces, 
     const scenario::Attachment& a = *host.attachments[i];
     const std::string& device = host.devices[i];
     is_v6 = !a.address.is_v4();
-    batch += fmt::format("link set {} mtu {} up\n", device, a.link->channel(a.away).config().mtu);
+    batch += fmt::format("link set dev {} mtu {} up\n", device, a.link->channel(a.away).config().mtu);
     batch += fmt::format("addr add {}/{} dev {}{}\n", a.address.to_string(), a.prefix_bits, device,
                          is_v6 ? " nodad" : "");
     if (!a.has_default_route) continue;

@@ -37,28 +37,15 @@ constexpr size_t kOutputKept = 4096;
 
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
-/// A directory that goes with this object.
-class Workplace {
- public:
-  Workplace() {
-    std::string path = "/tmp/braid-lab-XXXXXX";
-    if (mkdtemp(path.data()) != nullptr) path_ = path;
-    chmod_for_all();
-  }
-  ~Workplace() {
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  void chmod_for_all() const {
-    std::error_code ignored;
-    // Servers change their user, and must find Braid's socket still.
-    std::filesystem::permissions(path_, std::filesystem::perms(0755), ignored);
-  }
-  std::string path_;
-};
+/// A directory for sockets, configurations and logs; empty, and errno, if there can be none.
+std::string make_workplace() {
+  std::string path = "/tmp/braid-lab-XXXXXX";
+  if (mkdtemp(path.data()) == nullptr) return {};
+  // Servers change their user, and must find Braid's socket still.
+  std::error_code ignored;
+  std::filesystem::permissions(path, std::filesystem::perms(0755), ignored);
+  return path;
+}
 
 class Laboratory {
  public:
@@ -583,13 +570,13 @@ std::string what_cannot_be(const scenario::Scenario& scenario) {
 tl::expected<LabOutcome, std::string> run_laboratory(const scenario::Scenario& scenario,
                                                      const LabOptions& options) {
   if (std::string wrong = what_cannot_be(scenario); !wrong.empty()) return Failure(std::move(wrong));
-  const Workplace workplace;
-  if (workplace.path().empty()) return Failure(fmt::format("/tmp: {}", std::strerror(errno)));
+  const std::string workplace = make_workplace();
+  if (workplace.empty()) return Failure(fmt::format("/tmp: {}", std::strerror(errno)));
   std::vector<std::string> names;
   for (const scenario::HostSpec& spec : scenario.hosts) names.push_back(spec.name);
-  auto namespaces = Namespaces::make(names);
+  auto namespaces = Namespaces::make(names, workplace);
   if (!namespaces) return Failure(namespaces.error());
-  Laboratory laboratory(scenario, options, std::move(*namespaces), workplace.path());
+  Laboratory laboratory(scenario, options, std::move(*namespaces), workplace);
   if (auto done = laboratory.set_up(); !done) return Failure(done.error());
   return laboratory.run();
 }

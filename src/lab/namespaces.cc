@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <filesystem>
 #include <sstream>
 #include <thread>
 #include <utility>
@@ -59,19 +60,22 @@ void remove(const std::vector<std::string>& names) {
   for (const std::string& name : names) (void)run_command({"ip", "netns", "del", name});
 }
 
-[[noreturn]] void keep(const std::vector<std::string>& names, int lifeline) {
+[[noreturn]] void keep(const std::vector<std::string>& names, const std::string& directory, int lifeline) {
   setsid();
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGQUIT}) ::signal(signal, SIG_IGN);
   char byte;
   while (read(lifeline, &byte, 1) != 0) {
   }
   remove(names);
+  std::error_code ignored;
+  std::filesystem::remove_all(directory, ignored);
   _exit(0);
 }
 
 }  // namespace
 
-tl::expected<Namespaces, std::string> Namespaces::make(const std::vector<std::string>& hosts) {
+tl::expected<Namespaces, std::string> Namespaces::make(const std::vector<std::string>& hosts,
+                                                       const std::string& directory) {
   Namespaces made;
   for (size_t i = 0; i < hosts.size(); ++i)
     made.names_.push_back(fmt::format("braid-{}-{}", getpid(), label_of(hosts[i], i)));
@@ -84,7 +88,7 @@ tl::expected<Namespaces, std::string> Namespaces::make(const std::vector<std::st
   if (made.keeper_ < 0) return tl::unexpected(fmt::format("cannot fork: {}", std::strerror(errno)));
   if (made.keeper_ == 0) {
     made.lifeline_.reset();
-    keep(made.names_, reader.get());
+    keep(made.names_, directory, reader.get());
   }
   for (const std::string& name : made.names_) {
     if (auto done = run_command({"ip", "netns", "add", name}); !done)

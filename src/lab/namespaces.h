@@ -12,11 +12,12 @@
 
 namespace braid::lab {
 
-/// A process of its own removes the namespaces, and ends what still runs in them, when this object goes or
-/// this process ends, however it ends. Made before the process has threads.
+/// A process of its own removes the namespaces, ends what still runs in them, and removes `directory`, when
+/// this object goes or this process ends, however it ends. Made before the process has threads.
 class Namespaces {
  public:
-  static tl::expected<Namespaces, std::string> make(const std::vector<std::string>& hosts);
+  static tl::expected<Namespaces, std::string> make(const std::vector<std::string>& hosts,
+                                                    const std::string& directory);
   Namespaces(Namespaces&& other) noexcept = default;
   Namespaces& operator=(Namespaces&&) = delete;
   ~Namespaces();

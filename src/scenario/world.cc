@@ -114,6 +114,8 @@ sim::Port& World::attach_host(const std::string& name, size_t link_index, int en
     const auto& workloads = scenario_.workloads;
     attachment.is_subflow = std::ranges::count(workloads, name, &WorkloadSpec::from) > 0;
     attachment.is_signal = std::ranges::count(workloads, name, &WorkloadSpec::to) > 0;
+    // What programs will do, nobody knows.
+    if (!attachment.is_subflow && !attachment.is_signal) attachment.is_subflow = attachment.is_signal = true;
   }
   if (place_ == HostPlace::kOutside) attachment.edge = &network_.add_edge();
   attachments_.push_back(attachment);
