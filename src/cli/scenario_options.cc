@@ -44,6 +44,8 @@ ResultOptions::ResultOptions(CLI::App& command) {
   command.add_option("--csv", csv_, "Write time series there")->type_name("FILE");
   command.add_option("--plot", picture_, "Draw rates, windows and queues over time: .svg or .png")
       ->type_name("FILE");
+  command.add_option("--pcap", captures_, "Write every packet at every interface there, for Wireshark")
+      ->type_name("DIRECTORY");
   command.add_flag("--json", as_json_, "For programs");
 }
 

@@ -32,11 +32,12 @@ class ResultOptions {
  public:
   explicit ResultOptions(CLI::App& command);
   bool wants_series() const { return !csv_.empty() || !picture_.empty(); }
+  const std::string& capture_directory() const { return captures_; }
   /// Files first, then the table or JSON on standard output. The error is ready for people.
   tl::expected<void, std::string> emit(const scenario::Results& results) const;
 
  private:
-  std::string csv_, picture_;
+  std::string csv_, picture_, captures_;
   bool as_json_ = false;
 };
 

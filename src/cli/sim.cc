@@ -22,7 +22,8 @@ Examples:
   braid sim two-paths.toml --set links.wifi.loss=0.02   with something else than in the file
   braid sim two-paths.toml --seed 7 --json | jq .connections
   braid sim two-paths.toml --plot two-paths.svg         a picture of rates, windows and queues over time
-  braid sim two-paths.toml --csv series.csv             the same as numbers)";
+  braid sim two-paths.toml --csv series.csv             the same as numbers
+  braid sim two-paths.toml --pcap packets               what each interface saw: packets/phone-wifi.pcapng)";
 
 struct Options {
   explicit Options(CLI::App& command) : scenario(command), result(command) {}
@@ -50,10 +51,12 @@ int run(const Options& options) {
   scenario::SimulationOptions how;
   how.records_series = options.result.wants_series();
   how.on_progress = progress_on_terminal();
-  const scenario::Results results = scenario::simulate(*scenario, how);
+  how.capture_directory = options.result.capture_directory();
+  const auto results = scenario::run_simulation(*scenario, how);
   clear_progress();
-  if (const auto done = options.result.emit(results); !done) return complain(done.error());
-  return results.is_sound() ? 0 : 1;
+  if (!results) return complain(results.error());
+  if (const auto done = options.result.emit(*results); !done) return complain(done.error());
+  return results->is_sound() ? 0 : 1;
 }
 }  // namespace
 

@@ -21,6 +21,7 @@
 #include "lab/host_setup.h"
 #include "lab/namespaces.h"
 #include "lab/wire_end.h"
+#include "scenario/capture.h"
 #include "scenario/flows.h"
 #include "service/control.h"
 
@@ -61,6 +62,7 @@ class Laboratory {
 
   tl::expected<void, std::string> set_up();
   LabOutcome run();
+  bool is_interrupted() const { return outcome_.was_interrupted; }
 
  private:
   struct Host {
@@ -109,7 +111,6 @@ class Laboratory {
     return **std::ranges::find_if(hosts_, [&](const auto& h) { return h->plan.spec->name == name; });
   }
   Time now() const { return Time(io::read_clock() - begin_); }
-  bool is_interrupted() const { return outcome_.was_interrupted; }
 
   const scenario::Scenario& scenario_;
   const LabOptions& options_;
@@ -124,6 +125,7 @@ class Laboratory {
   std::unique_ptr<Child> command_;
   io::EventLoop loop_;
   std::unique_ptr<io::SignalSource> signals_;
+  std::unique_ptr<scenario::Capture> capture_;
   std::unique_ptr<Carrier> carrier_;
   Time begin_{}, sample_at_{};
   std::vector<scenario::Sample> series_;
@@ -175,6 +177,11 @@ tl::expected<void, std::string> Laboratory::set_up() {
   }
   for (const auto& one : hosts_) {
     if (auto done = configure_devices(namespaces_, one->plan); !done) return done;
+  }
+  if (!options_.capture_directory.empty()) {
+    auto capture = scenario::Capture::start(scenario_, world_, options_.capture_directory);
+    if (!capture) return Failure(capture.error());
+    capture_ = std::move(*capture);
   }
   if (auto done = start_daemons(); !done) return done;
   return start_agents();
@@ -577,7 +584,11 @@ tl::expected<LabOutcome, std::string> run_laboratory(const scenario::Scenario& s
   auto namespaces = Namespaces::make(names, workplace);
   if (!namespaces) return Failure(namespaces.error());
   Laboratory laboratory(scenario, options, std::move(*namespaces), workplace);
-  if (auto done = laboratory.set_up(); !done) return Failure(done.error());
+  if (auto done = laboratory.set_up(); !done) {
+    if (laboratory.is_interrupted())
+      return LabOutcome{.results = {}, .command_status = {}, .was_interrupted = true};
+    return Failure(done.error());
+  }
   return laboratory.run();
 }
 

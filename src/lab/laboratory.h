@@ -19,6 +19,7 @@ struct LabOptions {
   std::vector<std::string> command;  // with our terminal, on `command_host`: the laboratory ends when it does
   std::string command_host;
   bool records_series = false;
+  std::string capture_directory;  // of all packets on the links; empty: none
   /// Called now and then with the share of the time that has passed.
   std::function<void(double share)> on_progress;
 };

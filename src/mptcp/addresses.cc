@@ -106,7 +106,10 @@ void Connection::Impl::on_local_address_removed(const wire::IpAddress& address) 
     subflow.drop(tcp::CloseReason::kTimedOut, now);
   }
   // The peer is told, on whatever subflow there is or will be.
-  if (was_in_use && negotiation.state == MultipathState::kEstablished) withdraw(id);
+  if (was_in_use && negotiation.state == MultipathState::kEstablished) {
+    withdraw(id);
+    if (id == 0) is_initial_address_withdrawn = true;
+  }
   is_another_round_due = true;
   env.wake(self);
 }

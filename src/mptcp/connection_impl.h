@@ -126,7 +126,8 @@ struct Connection::Impl {
   ConnectionError error = ConnectionError::kNone;
   bool was_established = false;
   wire::Endpoint local, remote;
-  uint8_t most_subflows = 0;  // ever at once
+  bool is_initial_address_withdrawn = false;  // REMOVE_ADDR 0 was sent
+  uint8_t most_subflows = 0;                  // ever at once
 
   // The group outlives the controllers in the subflows, and so is declared before them.
   std::unique_ptr<CoupledGroup> group;
@@ -193,6 +194,7 @@ struct Connection::Impl {
   tcp::SegmentVerdict on_join_syn_ack(MptcpSubflow& subflow, const wire::TcpSegment& segment);
   tcp::SegmentVerdict on_join_segment(MptcpSubflow& subflow, const wire::TcpSegment& segment);
   void on_join_up(MptcpSubflow& subflow);
+  bool is_backup_endpoint(uint8_t id) const;
   uint8_t local_id_of(const wire::IpAddress& address) const;
 
   // ---- options.cc: what goes on a segment

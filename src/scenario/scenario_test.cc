@@ -1,6 +1,7 @@
 // Scenario files: what is wrong with them is said where it is; what they say is what happens.
 #include "scenario/scenario.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -107,11 +108,28 @@ TEST(Simulations, TheSameSeedGivesTheSameResults) {
   Scenario scenario = parsed(kTwoPaths, {{"links.one.loss", "0.01"}, {"links.two.jitter", "5ms"}});
   const auto json = [&](uint64_t seed) {
     scenario.seed = seed;
-    auto result = simulate(scenario, {.records_series = true, .on_progress = {}});
+    auto result =
+        run_simulation(scenario, {.records_series = true, .capture_directory = {}, .on_progress = {}})
+            .value();
     return result.to_json().dump() + result.series_csv();
   };
   EXPECT_EQ(json(3), json(3));
   EXPECT_NE(json(3), json(4));
+}
+
+// What the hosts are told of: both withdraw the address, keep the other path, and use this one again.
+TEST(Simulations, APathThatLosesItsCarrierIsLeftAndUsedAgain) {
+  for (const char* lost : {"one", "two"}) {
+    const std::string event = fmt::format("[[event]]\nlink = \"{}\"\nsilent = false\n", lost);
+    const std::string text = std::string(kTwoPaths) + event + "at = \"1s\"\naction = \"down\"\n" + event +
+                             "at = \"2s\"\naction = \"up\"\n";
+    const Results results =
+        simulate(parsed(text, {{"workload", "[{from='client', to='server', bytes='12 MB'}]"}}));
+    const ConnectionResult& c = results.connections[0];
+    EXPECT_TRUE(c.is_complete && c.is_intact) << lost;
+    // Both paths nearly all of the time.
+    EXPECT_GT(c.goodput_bits_per_s, 11.5e6) << lost;
+  }
 }
 
 TEST(Simulations, EventsHappen) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "scenario/capture.h"
 #include "scenario/flows.h"
 #include "scenario/traffic.h"
 #include "scenario/world.h"
@@ -21,6 +22,7 @@ class Simulation {
   Simulation(const Scenario& scenario, const SimulationOptions& options)
       : scenario_(scenario), options_(options), world_(scenario, scenario.seed) {}
   Results run();
+  World& world() { return world_; }
 
  private:
   struct Flow {
@@ -41,7 +43,7 @@ class Simulation {
   void collect();
 
   const Scenario& scenario_;
-  const SimulationOptions& options_;
+  const SimulationOptions options_;
   World world_;
   std::vector<Flow> flows_;
   Results results_;
@@ -176,8 +178,18 @@ Results Simulation::run() {
 
 }  // namespace
 
-Results simulate(const Scenario& scenario, const SimulationOptions& options) {
-  return Simulation(scenario, options).run();
+tl::expected<Results, std::string> run_simulation(const Scenario& scenario,
+                                                  const SimulationOptions& options) {
+  Simulation simulation(scenario, options);
+  std::unique_ptr<Capture> capture;
+  if (!options.capture_directory.empty()) {
+    auto started = Capture::start(scenario, simulation.world(), options.capture_directory);
+    if (!started) return tl::unexpected(std::move(started.error()));
+    capture = std::move(*started);
+  }
+  return simulation.run();
 }
+
+Results simulate(const Scenario& scenario) { return Simulation(scenario, {}).run(); }
 
 }  // namespace braid::scenario

@@ -118,7 +118,9 @@ void draw_events(Dice& dice, const Strengths& s, Time heal, Scenario& plan) {
       EventSpec down;
       down.at = moment();
       down.subject = link.name;
-      // Silent: a subflow of the first address is not opened again when carrier comes back.
+      down.is_silent = dice.one_in(2);
+      // Who connects without a carrier is told at once: that is no failure, and not what is looked for.
+      if (!down.is_silent) down.at = std::max(down.at, kLastStart + 1ms);
       EventSpec up = down;
       up.kind = EventSpec::Kind::kLinkUp;
       up.at = down.at + Duration(static_cast<int64_t>(dice.over_magnitudes(1e7, 5e9)));

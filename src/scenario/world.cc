@@ -109,14 +109,13 @@ sim::Port& World::attach_host(const std::string& name, size_t link_index, int en
   attachment.has_default_route = is_routed;
   attachment.link = &link;
   attachment.away = end == 0 ? Direction::kForward : Direction::kBackward;
-  if (!addresses_.emplace(name, attachment.address).second) {
-    // Who opens connections opens subflows from it, who accepts them announces it.
-    const auto& workloads = scenario_.workloads;
-    attachment.is_subflow = std::ranges::count(workloads, name, &WorkloadSpec::from) > 0;
-    attachment.is_signal = std::ranges::count(workloads, name, &WorkloadSpec::to) > 0;
-    // What programs will do, nobody knows.
-    if (!attachment.is_subflow && !attachment.is_signal) attachment.is_subflow = attachment.is_signal = true;
-  }
+  addresses_.emplace(name, attachment.address);
+  // Who opens connections opens subflows from it, who accepts them announces it.
+  const auto& workloads = scenario_.workloads;
+  attachment.is_subflow = std::ranges::count(workloads, name, &WorkloadSpec::from) > 0;
+  attachment.is_signal = std::ranges::count(workloads, name, &WorkloadSpec::to) > 0;
+  // What programs will do, nobody knows.
+  if (!attachment.is_subflow && !attachment.is_signal) attachment.is_subflow = attachment.is_signal = true;
   if (place_ == HostPlace::kOutside) attachment.edge = &network_.add_edge();
   attachments_.push_back(attachment);
   if (attachment.edge != nullptr) return *attachment.edge;
@@ -129,17 +128,14 @@ sim::Port& World::attach_inside(const Attachment& attachment) {
   config.name = attachment.link->name();
   config.addresses = {{attachment.address, attachment.prefix_bits}};
   const wire::Family family = has_wide_addresses_ ? wire::Family::kV6 : wire::Family::kV4;
-  const bool is_first = node.interfaces().empty();
   if (attachment.has_default_route)
     config.routes = {{wire::IpAddress::any(family), 0, static_cast<uint32_t>(node.interfaces().size())}};
   const host::InterfaceId id = node.add_interface(config, *attachment.link, attachment.away);
-  if (!is_first) {
-    mptcp::PathEndpoint endpoint;
-    endpoint.address = attachment.address;
-    endpoint.is_subflow = attachment.is_subflow;
-    endpoint.is_signal = attachment.is_signal;
-    (void)node.host().add_endpoint(endpoint, network_.now());
-  }
+  mptcp::PathEndpoint endpoint;
+  endpoint.address = attachment.address;
+  endpoint.is_subflow = attachment.is_subflow;
+  endpoint.is_signal = attachment.is_signal;
+  (void)node.host().add_endpoint(endpoint, network_.now());
   return node.port(id);
 }
 

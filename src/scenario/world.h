@@ -21,15 +21,15 @@ struct Attachment {
   wire::IpAddress address;
   int prefix_bits = 0;
   bool has_default_route = false;  // a router is at the other end
-  // As an endpoint of MPTCP; neither: the host's first interface
+  // As an endpoint of MPTCP
   bool is_subflow = false, is_signal = false;
   sim::Link* link = nullptr;
   sim::Direction away = sim::Direction::kForward;  // the direction of what the host sends
   sim::EdgePort* edge = nullptr;                   // where what it receives comes out: kOutside only
 };
 
-/// Addresses are given out here: each link with a host on it has a network of its own. A host's interfaces
-/// beyond its first are endpoints, so that connections use them.
+/// Addresses are given out here: each link with a host on it has a network of its own. All of a host's
+/// interfaces are endpoints, so that connections use them.
 class World {
  public:
   /// `scenario` outlives it, and has no Linux hosts inside.
