@@ -69,6 +69,7 @@ int run(const Options& options) {
   how.command = options.command;
   how.command_host = *host;
   how.records_series = options.result.wants_series();
+  how.event_log = options.result.event_log();
   how.capture_directory = options.result.capture_directory();
   if (how.command.empty()) how.on_progress = progress_on_terminal();
   const auto outcome = lab::run_laboratory(*scenario, how);

@@ -46,6 +46,8 @@ ResultOptions::ResultOptions(CLI::App& command) {
       ->type_name("FILE");
   command.add_option("--pcap", captures_, "Write every packet at every interface there, for Wireshark")
       ->type_name("DIRECTORY");
+  command.add_option("--log", log_, "Write what the stacks decide and why there, a JSON object a line")
+      ->type_name("FILE");
   command.add_flag("--json", as_json_, "For programs");
 }
 

@@ -33,11 +33,12 @@ class ResultOptions {
   explicit ResultOptions(CLI::App& command);
   bool wants_series() const { return !csv_.empty() || !picture_.empty(); }
   const std::string& capture_directory() const { return captures_; }
+  const std::string& event_log() const { return log_; }
   /// Files first, then the table or JSON on standard output. The error is ready for people.
   tl::expected<void, std::string> emit(const scenario::Results& results) const;
 
  private:
-  std::string csv_, picture_, captures_;
+  std::string csv_, picture_, captures_, log_;
   bool as_json_ = false;
 };
 

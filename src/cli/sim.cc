@@ -23,7 +23,8 @@ Examples:
   braid sim two-paths.toml --seed 7 --json | jq .connections
   braid sim two-paths.toml --plot two-paths.svg         a picture of rates, windows and queues over time
   braid sim two-paths.toml --csv series.csv             the same as numbers
-  braid sim two-paths.toml --pcap packets               what each interface saw: packets/phone-wifi.pcapng)";
+  braid sim two-paths.toml --pcap packets               what each interface saw: packets/phone-wifi.pcapng
+  braid sim two-paths.toml --log events.jsonl           why a path stalled, who opened which subflow)";
 
 struct Options {
   explicit Options(CLI::App& command) : scenario(command), result(command) {}
@@ -52,6 +53,7 @@ int run(const Options& options) {
   how.records_series = options.result.wants_series();
   how.on_progress = progress_on_terminal();
   how.capture_directory = options.result.capture_directory();
+  how.event_log = options.result.event_log();
   const auto results = scenario::run_simulation(*scenario, how);
   clear_progress();
   if (!results) return complain(results.error());

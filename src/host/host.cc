@@ -178,6 +178,7 @@ Error Host::remove_endpoint(uint8_t id, Time now) { return impl_->remove_endpoin
 Error Host::change_endpoint(uint8_t id, bool is_backup, bool is_fullmesh, Time now) {
   return impl_->change_endpoint(id, is_backup, is_fullmesh, now);
 }
+void Host::set_decision_log(mptcp::DecisionLog* log) { impl_->decisions = log; }
 void Host::set_limits(const mptcp::PathLimits& limits) { impl_->paths.limits = limits; }
 const mptcp::PathConfig& Host::path_config() const { return impl_->paths; }
 

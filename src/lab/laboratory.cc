@@ -22,6 +22,7 @@
 #include "lab/namespaces.h"
 #include "lab/wire_end.h"
 #include "scenario/capture.h"
+#include "scenario/event_log.h"
 #include "scenario/flows.h"
 #include "service/control.h"
 
@@ -67,7 +68,7 @@ class Laboratory {
  private:
   struct Host {
     HostPlan plan;
-    std::string socket_path, log_path;
+    std::string socket_path, log_path, events_path;
     std::unique_ptr<Child> daemon, agent;
     std::string agent_output;
     bool is_ready = false, has_reported = false;
@@ -105,6 +106,7 @@ class Laboratory {
   void add_series(size_t flow, double at);
   void check_end();
   void stop_agents();
+  void write_event_log();
   scenario::ConnectionResult result_of(size_t flow) const;
   std::string with_addresses(std::string command) const;
   Host& host(const std::string& name) {
@@ -126,6 +128,7 @@ class Laboratory {
   io::EventLoop loop_;
   std::unique_ptr<io::SignalSource> signals_;
   std::unique_ptr<scenario::Capture> capture_;
+  std::unique_ptr<scenario::EventLog> event_log_;
   std::unique_ptr<Carrier> carrier_;
   Time begin_{}, sample_at_{};
   std::vector<scenario::Sample> series_;
@@ -161,6 +164,7 @@ tl::expected<void, std::string> Laboratory::set_up() {
     host->plan.spec = &scenario_.hosts[i];
     host->plan.position = i;
     host->socket_path = fmt::format("{}/{}.sock", workplace_, i);
+    host->events_path = fmt::format("{}/{}.jsonl", workplace_, i);
     host->log_path = fmt::format("{}/{}.log", workplace_, i);
     if (auto done = set_kernel_parameters(namespaces_, host->plan); !done) return done;
     hosts_.push_back(std::move(host));
@@ -183,6 +187,11 @@ tl::expected<void, std::string> Laboratory::set_up() {
     if (!capture) return Failure(capture.error());
     capture_ = std::move(*capture);
   }
+  if (!options_.event_log.empty()) {
+    auto log = scenario::EventLog::open(options_.event_log);
+    if (!log) return Failure(log.error());
+    event_log_ = std::move(*log);
+  }
   if (auto done = start_daemons(); !done) return done;
   return start_agents();
 }
@@ -203,9 +212,10 @@ tl::expected<void, std::string> Laboratory::start_daemons() {
     const std::string path = fmt::format("{}/{}.toml", workplace_, one->plan.position);
     std::ofstream(path) << daemon_config(one->plan);
     Child::Options options;
-    options.command = inside(
-        *one, {options_.braid, "daemon", "--config", path, "--socket", one->socket_path, "--log", "warn"},
-        false);
+    std::vector<std::string> words = {options_.braid, "daemon",         "--config", path,
+                                      "--socket",     one->socket_path, "--log",    "warn"};
+    if (!options_.event_log.empty()) words.insert(words.end(), {"--events", one->events_path});
+    options.command = inside(*one, words, false);
     options.log_path = one->log_path;
     auto child = Child::start(options);
     if (!child) return Failure(child.error());
@@ -503,6 +513,37 @@ scenario::ConnectionResult Laboratory::result_of(size_t number) const {
   return result;
 }
 
+/// What the hosts logged for themselves, and the scenario's events, in the order of time.
+void Laboratory::write_event_log() {
+  struct Line {
+    double time_s;
+    const std::string* host;
+    std::string members;
+  };
+  std::vector<Line> lines;
+  for (const auto& one : hosts_) {
+    std::ifstream file(one->events_path);
+    for (std::string line; std::getline(file, line);) {
+      // {"time_s":SECONDS,MEMBERS}
+      const size_t colon = line.find(':'), comma = line.find(',');
+      if (comma == std::string::npos || !line.ends_with('}')) continue;
+      const double time =
+          std::stod(line.substr(colon + 1, comma - colon - 1)) - seconds(begin_.time_since_epoch());
+      lines.push_back({time, &one->plan.spec->name, line.substr(comma + 1, line.size() - comma - 2)});
+    }
+  }
+  std::ranges::stable_sort(lines, {}, &Line::time_s);
+  std::vector<scenario::EventSpec> events = scenario_.events;
+  std::ranges::stable_sort(events, {}, &scenario::EventSpec::at);
+  auto event = events.begin();
+  for (const Line& line : lines) {
+    for (; event != events.end() && seconds(event->at.time_since_epoch()) <= line.time_s; ++event)
+      event_log_->add(*event);
+    event_log_->add(line.time_s, *line.host, line.members);
+  }
+  for (; event != events.end() && event->at < now(); ++event) event_log_->add(*event);
+}
+
 LabOutcome Laboratory::run() {
   for (const scenario::ProgramSpec& spec : scenario_.programs) {
     auto program = std::make_unique<Program>();
@@ -555,6 +596,7 @@ LabOutcome Laboratory::run() {
     results.programs.push_back(program->result);
   }
   results.lateness = carrier_->lateness();
+  if (event_log_ != nullptr) write_event_log();
   results.series = std::move(series_);
   results.series.insert(results.series.end(), carrier_->series().begin(), carrier_->series().end());
   std::ranges::stable_sort(results.series, {}, &scenario::Sample::time_s);

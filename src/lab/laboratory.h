@@ -20,6 +20,7 @@ struct LabOptions {
   std::string command_host;
   bool records_series = false;
   std::string capture_directory;  // of all packets on the links; empty: none
+  std::string event_log;          // a file for what Braid's hosts decide; empty: none
   /// Called now and then with the share of the time that has passed.
   std::function<void(double share)> on_progress;
 };

@@ -197,6 +197,11 @@ struct Connection::Impl {
   bool is_backup_endpoint(uint8_t id) const;
   uint8_t local_id_of(const wire::IpAddress& address) const;
 
+  /// Only with somebody to read it: decide with is_logged() whether to say anything.
+  bool is_logged() const { return env.decision_log() != nullptr; }
+  void log(Decision decision);
+  void log(Decision decision, const MptcpSubflow& subflow);
+
   // ---- options.cc: what goes on a segment
   void add_options(MptcpSubflow& subflow, const tcp::SegmentContext& context, wire::TcpOptions& options,
                    size_t space);
@@ -216,7 +221,7 @@ struct Connection::Impl {
   void on_data_ack(DataOffset ack, uint64_t window);
   void on_data_progress();
   void on_acked(MptcpSubflow& subflow, StreamOffset snd_una);
-  void offer_to_others(MptcpSubflow& subflow);
+  uint64_t offer_to_others(MptcpSubflow& subflow);  ///< how many octets
   void on_data_retransmit_timer();
   std::optional<DataRange> missing_at_peer() const;
   void repeat_missing(DataRange missing);

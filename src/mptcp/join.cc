@@ -34,6 +34,7 @@ bool Connection::Impl::on_join(const wire::TcpSegment& syn, const wire::MpJoinSy
   subflow->join_deadline = now + config.join_timeout;
   subflow->is_backup_for_us = is_backup_endpoint(subflow->local_id);
   subflow->accept(syn, now);
+  if (is_logged()) log({.kind = Decision::Kind::kSubflowAccepted}, *subflow);
   return true;
 }
 
@@ -101,6 +102,7 @@ bool Connection::Impl::open_subflow(wire::Endpoint from, uint8_t local_id, const
   announcements.on_in_use(local_id);
   counters().add(Counter::kJoinSynTx);
   subflow->connect(now);
+  if (is_logged()) log({.kind = Decision::Kind::kSubflowOpened}, *subflow);
   is_another_round_due = true;
   env.wake(self);
   return true;
@@ -163,6 +165,7 @@ void Connection::Impl::on_join_up(MptcpSubflow& subflow) {
   subflow.join = JoinState::kUp;
   subflow.join_deadline = subflow.join_ack_at = kNever;
   subflow.was_up = true;
+  if (is_logged()) log({.kind = Decision::Kind::kSubflowUp}, subflow);
   if (!is_ours) ask_for_ack(subflow);  // the fourth
   timer(ConnectionTimer::kSurvive) = kNever;
   most_subflows = std::max(most_subflows, static_cast<uint8_t>(subflows.size()));

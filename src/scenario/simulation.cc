@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "scenario/capture.h"
+#include "scenario/event_log.h"
 #include "scenario/flows.h"
 #include "scenario/traffic.h"
 #include "scenario/world.h"
@@ -21,7 +22,7 @@ class Simulation {
  public:
   Simulation(const Scenario& scenario, const SimulationOptions& options)
       : scenario_(scenario), options_(options), world_(scenario, scenario.seed) {}
-  Results run();
+  Results run(EventLog* log);
   World& world() { return world_; }
 
  private:
@@ -153,7 +154,7 @@ void Simulation::collect() {
   results_.links = links_of(network);
 }
 
-Results Simulation::run() {
+Results Simulation::run(EventLog* log) {
   make_traffic();
   std::vector<EventSpec> events = scenario_.events;
   std::ranges::stable_sort(events, {}, &EventSpec::at);
@@ -165,7 +166,10 @@ Results Simulation::run() {
     const Time next = std::min({end, sample_at, event_at});
     run_until(next);
     if (world_.network().now() < next) break;  // everything is over
-    for (; event != events.end() && event->at <= next; ++event) world_.apply(*event);
+    for (; event != events.end() && event->at <= next; ++event) {
+      if (log != nullptr) log->add(*event);
+      world_.apply(*event);
+    }
     if (next >= sample_at) {
       sample();
       sample_at += scenario_.interval;
@@ -187,9 +191,19 @@ tl::expected<Results, std::string> run_simulation(const Scenario& scenario,
     if (!started) return tl::unexpected(std::move(started.error()));
     capture = std::move(*started);
   }
-  return simulation.run();
+  std::unique_ptr<EventLog> log;
+  if (!options.event_log.empty()) {
+    auto opened = EventLog::open(options.event_log);
+    if (!opened) return tl::unexpected(std::move(opened.error()));
+    log = std::move(*opened);
+    log->attach(scenario, simulation.world());
+  }
+  Results results = simulation.run(log.get());
+  if (log != nullptr && !log->finish())
+    return tl::unexpected(fmt::format("{} cannot be written", options.event_log));
+  return results;
 }
 
-Results simulate(const Scenario& scenario) { return Simulation(scenario, {}).run(); }
+Results simulate(const Scenario& scenario) { return Simulation(scenario, {}).run(nullptr); }
 
 }  // namespace braid::scenario
