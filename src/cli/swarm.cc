@@ -73,6 +73,7 @@ void Swarm::look_closer(scenario::Scenario plan) {
   if (options_.captures.empty()) return;
   scenario::SimulationOptions how;
   how.capture_directory = options_.captures;
+  how.event_log = options_.captures + "/events.jsonl";
   const auto done = scenario::run_simulation(plan, how);
   if (!done) fmt::print(stderr, "braid swarm: {}\n", done.error());
 }
@@ -115,7 +116,7 @@ void add_swarm(CLI::App& app, int& exit_status) {
   command->add_option("--jobs", options->jobs, "At once; all cores otherwise")->check(CLI::Range(1, 1024));
   command->add_flag("--verbose", options->is_verbose, "Print the plan of each seed");
   command->add_flag("--shrink", options->shrinks, "Look for a smaller plan that fails too");
-  command->add_option("--pcap", options->captures, "Write the packets of a seed that fails there")
+  command->add_option("--pcap", options->captures, "Write the packets and events of a seed that fails there")
       ->type_name("DIRECTORY");
   command->callback([options, &exit_status] { exit_status = Swarm(*options).run(); });
 }
