@@ -79,7 +79,7 @@ void Nat::note(Mapping& mapping, const TcpPacket& packet, Direction direction, T
 void Nat::refuse(const TcpPacket& packet, Direction direction, MiddleboxOutput& output) {
   ++totals_.dropped;
   const wire::TcpFlags flags = packet.flags();
-  if (!config_.answers_unknown || flags.rst) return;
+  if (!config_.answers_unknown || flags.rst || !packet.is_intact()) return;
   wire::OutgoingSegment reset;
   reset.tuple = {packet.destination(), packet.source()};
   reset.flags.rst = true;

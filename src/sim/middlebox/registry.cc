@@ -129,7 +129,7 @@ const std::vector<MiddleboxKind>& list_middleboxes() {
        {"options (strings, [\"mptcp\"]): mptcp, mp_capable, mp_join, dss, add_addr, remove_addr, mp_prio, "
         "mp_fail, "
         "mp_fastclose, mp_tcprst, sack_permitted, sack, timestamps, window_scale, mss, unknown",
-        "segments (strings, all): syn, synack, ack, data", "direction (forward, backward, both; both)",
+        "segments (strings, all): syn, synack, third_ack, ack, data", "direction (forward, backward, both; both)",
         "from (duration, 0): since the flow was first seen", "after_segments (integer, 0): of the flow"}},
       {"nat",
        "source NAT; the link's first end is the inside",
