@@ -1,6 +1,9 @@
 #include "sim/middlebox/nat.h"
 
+#include "sim/icmp_error.h"
 #include "sim/middlebox/testing/box_bench.h"
+#include "wire/byte_order.h"
+#include "wire/ip_header.h"
 
 namespace braid::sim {
 namespace {
@@ -177,6 +180,153 @@ TEST_F(NatBox, IPv6Too) {
   auto answer = segment(kBackward, "SA", 500, 101);
   answer.tuple = {syn.tuple.remote, outside};
   EXPECT_EQ(bench.pass_one(box, kBackward, answer).segment.tuple, syn.tuple);
+}
+
+// ---- ICMP errors (RFC 5508)
+
+class NatErrors : public ::testing::TestWithParam<wire::Family> {
+ protected:
+  NatErrors() {
+    const bool is_v4 = GetParam() == wire::Family::kV4;
+    const auto parse = [](const char* text) { return *wire::IpAddress::parse(text); };
+    inside = is_v4 ? client_to_server()
+                   : wire::FourTuple{*wire::Endpoint::parse("[2001:db8:1::1]:1000"),
+                                     *wire::Endpoint::parse("[2001:db8:2::1]:80")};
+    router = parse(is_v4 ? "198.51.100.77" : "2001:db8:7::7");
+    Nat::Config config;
+    config.outside_v4 = kOutside;
+    config.outside_v6 = parse("2001:db8:9::9");
+    config.answers_unknown = true;
+    box = Nat(config, 7);
+  }
+  Packet outward(std::string_view flags, std::string_view payload = "") {
+    auto sent = segment(kForward, flags, 100, 501);
+    sent.tuple = inside;
+    return bench.pass(box, kForward, bench.packet(sent, payload))[0].packet;
+  }
+  Packet inward(std::string_view flags) {
+    auto sent = segment(kBackward, flags, 500, 101);
+    sent.tuple = {inside.remote, outside};
+    return bench.pass(box, kBackward, sent)[0].packet;
+  }
+  void establish() {
+    wire::ReceivedPacket syn = outward("S");
+    const auto parsed = wire::parse_packet(syn);
+    outside = std::get<wire::TcpSegment>(parsed).tuple.remote;
+    inward("SA");
+    outward("A");
+  }
+  Packet error_about(const Packet& packet, const wire::IpAddress& from) {
+    return *make_icmp_error(IcmpReason::kPacketTooBig, 1280, packet, from, bench.pool());
+  }
+  static wire::IcmpError parsed(Packet packet) {
+    packet.checksum = wire::ChecksumState::kUnverified;
+    return std::get<wire::IcmpError>(wire::parse_packet(packet));
+  }
+  static std::pair<wire::IpAddress, wire::IpAddress> ends_of(const Packet& packet) {
+    wire::IpHeader ip;
+    EXPECT_FALSE(wire::parse_ip_header(packet.bytes.bytes(), wire::IpContext::kPacket, ip).has_value());
+    return {ip.source(), ip.destination()};
+  }
+  /// The quotation, which must be what was sent, checksums included.
+  static void expect_quotes(const Packet& error, const Packet& sent) {
+    const size_t headers = (GetParam() == wire::Family::kV4 ? 20 : 40) + 8;
+    const auto quoted = error.bytes.bytes().subspan(headers);
+    ASSERT_LE(quoted.size(), sent.bytes.size());
+    EXPECT_TRUE(std::ranges::equal(quoted, sent.bytes.bytes().first(quoted.size())));
+  }
+
+  BoxBench bench;
+  Nat box{{}, 7};
+  wire::FourTuple inside;
+  wire::Endpoint outside;
+  wire::IpAddress router;
+};
+INSTANTIATE_TEST_SUITE_P(Families, NatErrors, ::testing::Values(wire::Family::kV4, wire::Family::kV6),
+                         [](const auto& made) { return made.param == wire::Family::kV4 ? "V4" : "V6"; });
+
+TEST_P(NatErrors, FromOutsideReachTheHostInItsOwnWords) {
+  establish();
+  auto sent = segment(kForward, "A", 101, 501);
+  sent.tuple = inside;
+  for (const size_t size : {10, 1200}) {  // quoted whole, or cut
+    const std::string payload(size, 'x');
+    const Packet original = bench.packet(sent, payload);
+    const auto translated = bench.pass(box, kForward, sent, payload);
+    const auto out = bench.pass(box, kBackward, error_about(translated[0].packet, router));
+    ASSERT_EQ(out.size(), 1u);
+    EXPECT_EQ(out[0].towards, kBackward);
+    const wire::IcmpError error = parsed(out[0].packet);
+    EXPECT_EQ(error.kind, wire::IcmpErrorKind::kPacketTooBig);
+    EXPECT_EQ(error.mtu, 1280u);
+    EXPECT_EQ(error.tuple, inside);
+    EXPECT_EQ(error.seq, Seq32(101));
+    EXPECT_EQ(ends_of(out[0].packet), std::pair(router, inside.local.address));
+    expect_quotes(out[0].packet, original);
+  }
+}
+
+TEST_P(NatErrors, FromInsideShowNothingOfTheInside) {
+  establish();
+  auto sent = segment(kBackward, "A", 501, 101);
+  sent.tuple = {inside.remote, outside};
+  const Packet original = bench.packet(sent, "data");
+  const auto translated = bench.pass(box, kBackward, sent, "data");
+  const auto out = bench.pass(box, kForward, error_about(translated[0].packet, inside.local.address));
+  ASSERT_EQ(out.size(), 1u);
+  EXPECT_EQ(out[0].towards, kForward);
+  EXPECT_EQ(parsed(out[0].packet).tuple, (wire::FourTuple{inside.remote, outside}));
+  EXPECT_EQ(ends_of(out[0].packet), std::pair(outside.address, inside.remote.address));
+  expect_quotes(out[0].packet, original);
+}
+
+TEST_P(NatErrors, AboutWhatHasNoMappingAreDropped) {
+  establish();
+  const Packet seen = outward("A");
+  box.forget_all();
+  EXPECT_TRUE(bench.pass(box, kBackward, error_about(seen, router)).empty());
+  EXPECT_EQ(box.totals().dropped, 1u);
+}
+
+TEST_P(NatErrors, KeepNoMappingAlive) {
+  establish();
+  const Packet seen = outward("A");
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(bench.pass(box, kBackward, error_about(seen, router)).size(), 1u);
+    bench.now += 100s;
+  }
+  bench.now += 1s;
+  EXPECT_TRUE(bench.pass(box, kBackward, error_about(seen, router)).empty());
+}
+
+TEST_P(NatErrors, AShortQuotationIsEnough) {
+  establish();
+  Packet error = error_about(outward("A"), router);
+  // All that RFC 792 promises of the segment: eight octets, without its checksum.
+  const size_t ip = GetParam() == wire::Family::kV4 ? 20 : 40, size = ip + 8 + ip + 8;
+  std::byte* const bytes = writable_bytes(error, bench.pool());
+  error.bytes.truncate(size);
+  if (ip == 20) {
+    wire::store16(bytes + 2, static_cast<uint16_t>(size));
+    wire::store16(bytes + 10, 0);
+    wire::store16(bytes + 10, wire::ipv4_header_checksum({bytes, ip}));
+  } else {
+    wire::store16(bytes + 4, static_cast<uint16_t>(size - ip));
+  }
+  const auto out = bench.pass(box, kBackward, error);
+  ASSERT_EQ(out.size(), 1u);
+  EXPECT_EQ(parsed(out[0].packet).tuple, inside);
+}
+
+TEST_P(NatErrors, CorruptOnesPassAsTheyAre) {
+  establish();
+  Packet error = error_about(outward("A"), router);
+  writable_bytes(error, bench.pool())[error.bytes.size() - 1] ^= std::byte{1};
+  error.checksum = wire::ChecksumState::kUnverified;
+  bench.lets_bad_through = true;
+  const auto out = bench.pass(box, kBackward, error);
+  ASSERT_EQ(out.size(), 1u);
+  EXPECT_TRUE(std::ranges::equal(out[0].packet.bytes.bytes(), error.bytes.bytes()));
 }
 
 }  // namespace
