@@ -125,7 +125,10 @@ void Reader::read_middleboxes(TomlTable& table, LinkSpec& link) {
         spec.options.emplace_back(name, *text);
       } else if (const toml::array* list = value.as_array()) {
         std::vector<std::string> strings;
-        for (const toml::node& item : *list) strings.push_back(item.value_or(std::string()));
+        for (const toml::node& item : *list) {
+          const auto integer_item = item.value_exact<int64_t>();
+          strings.push_back(integer_item ? std::to_string(*integer_item) : item.value_or(std::string()));
+        }
         spec.options.emplace_back(name, std::move(strings));
       }
     }

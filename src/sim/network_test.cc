@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "sim/middlebox/nat.h"
 #include "sim/testing/two_hosts.h"
 #include "wire/byte_order.h"
 #include "wire/ip_header.h"
@@ -306,6 +307,62 @@ LinkConfig broadband() {
   config.delay = 10ms;
   config.queue.limit_bytes = 250'000;
   return config;
+}
+
+TEST(ThroughANat, PathMtuDiscoveryWorks) {
+  // client - NAT - router - narrow link - server: the router's ICMP is about the translated segment.
+  Network network(5);
+  const wire::IpAddress outside = wire::IpAddress::v4(0xcb007109), gateway = wire::IpAddress::v4(0xcb007101);
+  HostNode& client = network.add_host("client", {});
+  HostNode& server = network.add_host("server", {});
+  Router& router = network.add_router("router");
+  router.set_address(gateway);
+  Link& home = network.add_link("home");
+  Link& narrow = network.add_link("narrow");
+  LinkConfig config = broadband();
+  for (const Direction d : {Direction::kForward, Direction::kBackward})
+    home.configure(d, config, network.now());
+  config.mtu = 1200;
+  narrow.configure(Direction::kForward, config, network.now());
+  config.mtu = 1500;
+  narrow.configure(Direction::kBackward, config, network.now());
+  Nat::Config translation;
+  translation.outside_v4 = outside;
+  home.add_middlebox(std::make_unique<Nat>(translation, 7));
+
+  const auto interface = [](const wire::IpAddress& address) {
+    host::InterfaceConfig made;
+    made.name = "eth0";
+    made.addresses = {{address, 30}};
+    made.routes = {{wire::IpAddress::any(wire::Family::kV4), 0, 0}};
+    return made;
+  };
+  const wire::IpAddress inside = testing::address_of(0, 1), far = testing::address_of(1, 2);
+  const auto a = client.add_interface(interface(inside), home, Direction::kForward);
+  const auto b = server.add_interface(interface(far), narrow, Direction::kBackward);
+  const uint32_t to_home = router.add_port(home, Direction::kBackward);
+  const uint32_t to_server = router.add_port(narrow, Direction::kForward);
+  home.connect(client.port(a), router.port(to_home));
+  narrow.connect(router.port(to_server), server.port(b));
+  router.set_route({outside, 32}, {to_home});
+  router.set_route({far, 32}, {to_server});
+
+  testing::BulkEnd client_end(client, 2'000'000, 1, 2), server_end(server, 0, 2, 1);
+  server_end.listen({far, 80});
+  client_end.connect({far, 80}, network.now());
+  size_t errors = 0;
+  home.channel(Direction::kBackward).tap_out = [&](const Packet& packet, Time) {
+    const auto parsed = wire::parse_packet(packet);
+    if (const auto* error = std::get_if<wire::IcmpError>(&parsed)) {
+      ++errors;
+      EXPECT_EQ(error->tuple.local.address, inside);
+    }
+  };
+  EXPECT_TRUE(network.run_until([&] { return server_end.received == 2'000'000; }, 5s)) << server_end.received;
+  EXPECT_TRUE(server_end.is_intact);
+  EXPECT_GT(errors, 0u);
+  ASSERT_FALSE(client_end.last_info.subflows.empty());
+  EXPECT_LE(client_end.last_info.subflows[0].mss, 1160u);
 }
 
 class Transfers : public ::testing::TestWithParam<wire::Family> {};

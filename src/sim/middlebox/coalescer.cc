@@ -21,16 +21,21 @@ bool Coalescer::join(Held& held, TcpPacket& next) {
   if (size + next.payload_size() > config_.most_payload_bytes) return false;
   std::vector<std::byte> bytes(first.payload().begin(), first.payload().end());
   bytes.insert(bytes.end(), next.payload().begin(), next.payload().end());
-  // The later headers say more: acknowledgment, window, FIN, PSH.
-  const wire::TcpFlags flags = next.flags();
+  // The later headers say more: acknowledgment, window, FIN, PSH. But what the first says to the receiver
+  // alone must not get lost (CWR, RFC 3168, 6.1.2).
+  wire::TcpFlags flags = next.flags();
+  flags.cwr = flags.cwr || first.flags().cwr;
+  flags.psh = flags.psh || first.flags().psh;
   if (config_.keeps_last_options) {
     const Seq32 seq = first.seq();
     next.set_payload(bytes);
     next.set_seq(seq);
+    next.set_flags(flags);
     first = std::move(next);
   } else {
     first.set_payload(bytes);
     first.set_ack(next.ack());
+    first.set_window(next.window());
     first.set_flags(flags);
   }
   return true;
@@ -50,8 +55,8 @@ void Coalescer::on_packet(Direction direction, Packet packet, MiddleboxOutput& o
     return;
   }
   release(held, output);
+  ++totals_.passed;
   if (!is_plain || flags.fin || tcp->payload_size() >= config_.most_payload_bytes) {
-    ++totals_.passed;
     return output.emit(direction, std::move(*tcp).close());
   }
   held.packet = std::move(*tcp);

@@ -23,7 +23,8 @@ class FlowTable {
  public:
   static constexpr size_t kMostFlows = 16384;
 
-  /// Made if it is not there, or afresh when a SYN begins a new connection on the old one's ports.
+  /// Made if it is not there. It may be of an earlier connection on the same ports: boxes to which that
+  /// matters look at the SYN.
   State& get(const wire::FourTuple& flow) {
     auto found = flows_.find(flow);
     if (found == flows_.end()) {

@@ -78,24 +78,49 @@ void Nat::note(Mapping& mapping, const TcpPacket& packet, Direction direction, T
 
 void Nat::refuse(const TcpPacket& packet, Direction direction, MiddleboxOutput& output) {
   ++totals_.dropped;
-  const wire::TcpFlags flags = packet.flags();
-  if (!config_.answers_unknown || flags.rst) return;
-  wire::OutgoingSegment reset;
-  reset.tuple = {packet.destination(), packet.source()};
-  reset.flags.rst = true;
-  if (flags.ack) {
-    reset.seq = packet.ack();
-  } else {
-    reset.flags.ack = true;
-    reset.ack = packet.seq() + packet.sequence_length();
+  if (!config_.answers_unknown || !packet.is_intact()) return;
+  if (std::optional<Packet> reset = make_reset(packet, output.pool())) {
+    ++totals_.made;
+    output.emit(opposite(direction), std::move(*reset));
   }
-  ++totals_.made;
-  output.emit(opposite(direction), build(reset, output.pool()));
+}
+
+/// About a segment that was translated: what it quotes is put back as it was, or its receiver would not know
+/// it (RFC 5508, 4.2). Mappings live no longer for it, and what has none is dropped.
+void Nat::pass_error(Direction direction, IcmpPacket error, MiddleboxOutput& output, Time now) {
+  const wire::FourTuple quoted = error.quoted();
+  const bool is_inward = direction == Direction::kBackward;
+  const Mapping* mapping = nullptr;
+  if (is_inward) {
+    const auto found = by_outside_.find(quoted);
+    if (found != by_outside_.end()) mapping = &by_inside_.at(found->second);
+  } else {
+    const auto found = by_inside_.find({quoted.remote, quoted.local});
+    if (found != by_inside_.end()) mapping = &found->second;
+  }
+  if (mapping == nullptr || is_stale(*mapping, now)) {
+    ++totals_.dropped;
+    return;
+  }
+  if (is_inward) {
+    error.set_quoted_source(mapping->inside.local);
+    error.set_destination(mapping->inside.local.address);
+  } else {
+    error.set_quoted_destination(mapping->outside);
+    error.set_source(mapping->outside.address);
+  }
+  ++totals_.changed;
+  output.emit(direction, std::move(error).close());
 }
 
 void Nat::on_packet(Direction direction, Packet packet, MiddleboxOutput& output, Time now) {
   std::optional<TcpPacket> tcp = TcpPacket::open(packet, output.pool());
-  if (!tcp) return output.emit(direction, std::move(packet));
+  if (!tcp) {
+    if (std::optional<IcmpPacket> error = IcmpPacket::open(packet, output.pool()))
+      return pass_error(direction, std::move(*error), output, now);
+    ++totals_.passed;
+    return output.emit(direction, std::move(packet));
+  }
   Mapping* mapping = direction == Direction::kForward ? map_out(*tcp, now) : map_in(*tcp, now);
   if (mapping == nullptr) return refuse(*tcp, direction, output);
   note(*mapping, *tcp, direction, now);

@@ -1,11 +1,13 @@
 // Source NAT: kForward goes from the inside, with many addresses and ports, to the outside, where there is
-// one address. What comes back is for whom it was meant, as long as the mapping lives (RFC 5382).
+// one address. What comes back is for whom it was meant, as long as the mapping lives (RFC 5382); so do ICMP
+// errors about it, and those that the inside sends (RFC 5508).
 #pragma once
 
 #include <map>
 #include <optional>
 
 #include "base/random.h"
+#include "sim/middlebox/icmp_packet.h"
 #include "sim/middlebox/middlebox.h"
 #include "sim/middlebox/tcp_packet.h"
 
@@ -41,6 +43,7 @@ class Nat final : public Middlebox {
   bool is_stale(const Mapping& mapping, Time now) const;
   void note(Mapping& mapping, const TcpPacket& packet, Direction direction, Time now);
   void erase(const Key& inside);
+  void pass_error(Direction direction, IcmpPacket error, MiddleboxOutput& output, Time now);
   void refuse(const TcpPacket& packet, Direction direction, MiddleboxOutput& output);
   std::optional<uint16_t> choose_port(const wire::IpAddress& outside, const wire::Endpoint& peer, Time now);
 

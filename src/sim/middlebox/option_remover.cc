@@ -59,7 +59,7 @@ const std::vector<std::string>& OptionRemover::removable_options() {
 }
 
 const std::vector<std::string>& OptionRemover::segment_kinds() {
-  static const std::vector<std::string> names = {"syn", "synack", "ack", "data"};
+  static const std::vector<std::string> names = {"syn", "synack", "third_ack", "ack", "data"};
   return names;
 }
 
@@ -68,14 +68,23 @@ OptionRemover::OptionRemover(const Config& config)
       options_(config.options.begin(), config.options.end()),
       segments_(config.segments.begin(), config.segments.end()) {}
 
-bool OptionRemover::is_meant(const TcpPacket& packet, Direction direction) const {
+/// The one that ends the handshake, or a copy of it: from where the SYN came, before any data.
+bool OptionRemover::is_third_ack(const TcpPacket& packet, Direction direction, const Flow& flow) {
+  const auto& own = flow.first[static_cast<size_t>(direction)];
+  const auto& other = flow.first[static_cast<size_t>(opposite(direction))];
+  return direction == flow.opener && packet.payload_size() == 0 && !packet.flags().fin &&
+         own == packet.seq() && other == packet.ack();
+}
+
+bool OptionRemover::is_meant(const TcpPacket& packet, Direction direction, const Flow& flow) const {
   if (!(direction == Direction::kForward ? config_.forward : config_.backward)) return false;
   if (segments_.empty()) return true;
   const wire::TcpFlags flags = packet.flags();
   const char* const kind = flags.syn                   ? (flags.ack ? "synack" : "syn")
                            : packet.payload_size() > 0 ? "data"
                                                        : "ack";
-  return segments_.contains(kind);
+  return segments_.contains(kind) ||
+         (segments_.contains("third_ack") && !flags.syn && is_third_ack(packet, direction, flow));
 }
 
 bool OptionRemover::is_removed(uint8_t kind, std::span<const std::byte> option) const {
@@ -91,10 +100,11 @@ void OptionRemover::on_packet(Direction direction, Packet packet, MiddleboxOutpu
   if (!tcp) return output.emit(direction, std::move(packet));
   Flow& flow = flows_.get(flow_of(*tcp, direction));
   const wire::TcpFlags flags = tcp->flags();
-  if (flow.since == kNever || (flags.syn && !flags.ack)) flow = {.since = now};
-  const bool is_on = now - flow.since >= config_.from && flow.segments++ >= config_.after_segments;
+  if (flow.since == kNever || (flags.syn && !flags.ack)) flow = {.since = now, .opener = direction};
+  if (flags.syn) flow.first[static_cast<size_t>(direction)] = tcp->seq() + 1;
+  const bool is_on = flow.segments++ >= config_.after_segments && now - flow.since >= config_.from;
   bool has_changed = false;
-  if (is_on && is_meant(*tcp, direction)) {
+  if (is_on && is_meant(*tcp, direction, flow)) {
     tcp->for_each_option([&](uint8_t kind, std::span<std::byte> option) {
       if (!is_removed(kind, option)) return;
       erase_option(option);

@@ -14,8 +14,8 @@ class OptionRemover final : public Middlebox {
   struct Config {
     /// Names of removable_options().
     std::vector<std::string> options = {"mptcp"};
-    /// syn, synack, ack (no data), data; empty: all.
-    std::vector<std::string> segments;
+    /// syn, synack, third_ack (of the handshake), ack (no data; that one too), data; empty: all.
+    std::vector<std::string> segments = {};
     bool forward = true, backward = true;
     Duration from{0};             // since the flow was first seen
     uint64_t after_segments = 0;  // of the flow, both directions
@@ -31,8 +31,11 @@ class OptionRemover final : public Middlebox {
   struct Flow {
     Time since = kNever;
     uint64_t segments = 0;
+    Direction opener = Direction::kForward;  // where the SYN came from
+    std::optional<Seq32> first[2] = {};      // octet of each direction
   };
-  bool is_meant(const TcpPacket& packet, Direction direction) const;
+  static bool is_third_ack(const TcpPacket& packet, Direction direction, const Flow& flow);
+  bool is_meant(const TcpPacket& packet, Direction direction, const Flow& flow) const;
   bool is_removed(uint8_t kind, std::span<const std::byte> option) const;
 
   Config config_;

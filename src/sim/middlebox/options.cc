@@ -22,6 +22,19 @@ std::optional<Duration> parse_duration(std::string_view text) {
   return Duration(static_cast<int64_t>(number * factor * 1e9));
 }
 
+std::optional<std::pair<uint16_t, uint16_t>> parse_ports(std::string_view text) {
+  uint16_t first = 0;
+  const char* const end = text.data() + text.size();
+  const auto begin = std::from_chars(text.data(), end, first);
+  if (begin.ec != std::errc() || first == 0) return std::nullopt;
+  if (begin.ptr == end) return std::pair(first, first);
+  uint16_t last = 0;
+  if (*begin.ptr != '-') return std::nullopt;
+  const auto rest = std::from_chars(begin.ptr + 1, end, last);
+  if (rest.ec != std::errc() || rest.ptr != end || last < first) return std::nullopt;
+  return std::pair(first, last);
+}
+
 }  // namespace
 
 const MiddleboxValue* OptionReader::take(std::string_view name) {
@@ -103,6 +116,22 @@ std::vector<std::string> OptionReader::list(std::string_view name, std::vector<s
       complain(name, fmt::format("of {}, found \"{}\"", fmt::join(choices, ", "), item));
   }
   return given;
+}
+
+std::vector<std::pair<uint16_t, uint16_t>> OptionReader::ports(std::string_view name) {
+  std::vector<std::string> texts;
+  if (const MiddleboxValue* value = take(name)) {
+    if (const auto* one = std::get_if<int64_t>(value)) texts = {std::to_string(*one)};
+    if (const auto* one = std::get_if<std::string>(value)) texts = {*one};
+    if (const auto* several = std::get_if<std::vector<std::string>>(value)) texts = *several;
+  }
+  std::vector<std::pair<uint16_t, uint16_t>> ranges;
+  for (const std::string& text : texts) {
+    if (const auto range = parse_ports(text)) ranges.push_back(*range);
+  }
+  if (ranges.empty() || ranges.size() != texts.size())
+    complain(name, "ports from 1 to 65535, or ranges such as \"8000-8999\"");
+  return ranges;
 }
 
 std::string OptionReader::error() {

@@ -31,6 +31,8 @@ class OptionReader {
   /// An array, or one string; each of `choices` unless that is empty.
   std::vector<std::string> list(std::string_view name, std::vector<std::string> fallback,
                                 const std::vector<std::string>& choices);
+  /// Numbers, or ranges such as "8000-8999": one, or an array. Not empty, or it complains.
+  std::vector<std::pair<uint16_t, uint16_t>> ports(std::string_view name);
   bool has(std::string_view name);
   void complain(std::string_view name, const std::string& expected);
   /// Call last. Empty: all is well.

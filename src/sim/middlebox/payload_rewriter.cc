@@ -7,7 +7,8 @@
 
 namespace braid::sim {
 
-void PayloadRewriter::find_places(TcpPacket& packet, std::vector<Place>& places) const {
+void PayloadRewriter::find_places(TcpPacket& packet, Sender& sender) const {
+  std::vector<Place>& places = sender.places;
   const std::span<const std::byte> payload = packet.payload();
   const auto* const pattern = reinterpret_cast<const std::byte*>(config_.find.data());
   auto at = payload.begin();
@@ -17,9 +18,17 @@ void PayloadRewriter::find_places(TcpPacket& packet, std::vector<Place>& places)
     const Seq32 begin = packet.seq() + static_cast<uint32_t>(at - payload.begin());
     at += static_cast<std::ptrdiff_t>(config_.find.size());
     const bool is_known = std::ranges::any_of(places, [&](const Place& p) { return p.begin == begin; });
-    // What follows has been numbered already: a box that found more only now could not mend that.
-    if (!is_known && (places.empty() || places.back().begin.before(begin))) places.push_back({begin});
+    // Where what follows has passed already, with its numbers, another length could not be mended any more.
+    const bool is_late = sender.is_known && begin.before(sender.next);
+    const bool is_in_order = places.empty() || places.back().begin.before(begin);
+    if (!is_known && is_in_order && (!is_late || growth() == 0)) places.push_back({begin});
   }
+}
+
+void PayloadRewriter::note_passed(const TcpPacket& packet, Sender& sender) {
+  const Seq32 end = packet.seq() + packet.sequence_length();
+  if (!sender.is_known || packet.flags().syn || end.after(sender.next)) sender.next = end;
+  sender.is_known = true;
 }
 
 /// Where a known place lies whole in the segment; one that it cuts stays as it is.
@@ -56,7 +65,8 @@ Seq32 PayloadRewriter::inward(Seq32 seq, const std::vector<Place>& places) const
   uint32_t shift = 0;
   for (const Place& place : places) {
     const Seq32 begin = place.begin + shift;
-    if (!seq.after(begin)) break;
+    // Of what was taken out without anything in its place nothing is left to be acknowledged.
+    if (seq.before(begin) || (seq == begin && !config_.replace.empty())) break;
     // In the middle of what was put in: all of it is still to be acknowledged.
     if (seq.before(begin + static_cast<uint32_t>(config_.replace.size()))) return place.begin;
     shift += static_cast<uint32_t>(growth());
@@ -67,20 +77,26 @@ Seq32 PayloadRewriter::inward(Seq32 seq, const std::vector<Place>& places) const
 void PayloadRewriter::on_packet(Direction direction, Packet packet, MiddleboxOutput& output, Time /*now*/) {
   std::optional<TcpPacket> tcp = TcpPacket::open(packet, output.pool());
   if (!tcp) return output.emit(direction, std::move(packet));
+  if (!tcp->is_intact()) return output.emit(direction, std::move(*tcp).close());
   const wire::TcpFlags flags = tcp->flags();
   Flow& flow = flows_.get(flow_of(*tcp, direction));
   if (flags.syn && !flags.ack) flow = {};
-  std::vector<Place>& own = flow.places[static_cast<size_t>(direction)];
-  const std::vector<Place>& other = flow.places[static_cast<size_t>(opposite(direction))];
+  Sender& sender = flow.senders[static_cast<size_t>(direction)];
+  const std::vector<Place>& own = sender.places;
+  const std::vector<Place>& other = flow.senders[static_cast<size_t>(opposite(direction))].places;
+  const Seq32 seq = outward(tcp->seq(), own);
   bool has_changed = false;
   if (is_on(direction) && tcp->payload_size() > 0) {
-    find_places(*tcp, own);
-    const Seq32 seq = tcp->seq();
+    find_places(*tcp, sender);
+    note_passed(*tcp, sender);
     has_changed = rewrite(*tcp, own);
-    tcp->set_seq(outward(seq, own));
-  } else if (!own.empty()) {
-    tcp->set_seq(outward(tcp->seq(), own));
+  } else {
+    note_passed(*tcp, sender);
   }
+  // A segment that became empty asks for the acknowledgment of what it had, as a keep-alive does
+  // (RFC 9293, 3.8.4): its receiver would not answer otherwise.
+  const bool is_hollow = has_changed && tcp->sequence_length() == 0;
+  tcp->set_seq(is_hollow ? seq - 1 : seq);
   if (flags.ack && !other.empty()) {
     tcp->set_ack(inward(tcp->ack(), other));
     tcp->for_each_option([&](uint8_t kind, std::span<std::byte> option) {

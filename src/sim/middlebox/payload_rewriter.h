@@ -27,16 +27,23 @@ class PayloadRewriter final : public Middlebox {
   struct Place {
     Seq32 begin;
   };
-  struct Flow {
-    std::vector<Place> places[2];  // of each direction, in order
+  /// What one end sends.
+  struct Sender {
+    std::vector<Place> places;  // in order
+    bool is_known = false;
+    Seq32 next;  // after the highest octet that has passed, in the sender's own numbers
   };
+  struct Flow {
+    Sender senders[2];
+  };
+  static void note_passed(const TcpPacket& packet, Sender& sender);
   bool is_on(Direction direction) const {
     return direction == Direction::kForward ? config_.forward : config_.backward;
   }
   int32_t growth() const {
     return static_cast<int32_t>(config_.replace.size()) - static_cast<int32_t>(config_.find.size());
   }
-  void find_places(TcpPacket& packet, std::vector<Place>& places) const;
+  void find_places(TcpPacket& packet, Sender& sender) const;
   bool rewrite(TcpPacket& packet, const std::vector<Place>& places) const;
   /// The sender's number as the receiver sees it, and back.
   Seq32 outward(Seq32 seq, const std::vector<Place>& places) const;

@@ -1,12 +1,25 @@
 #include "sim/middlebox/proactive_acker.h"
 
+#include <algorithm>
+
 #include "sim/middlebox/segments.h"
+#include "wire/tcp_options.h"
 
 namespace braid::sim {
 
 namespace {
 constexpr uint32_t kDuplicatesForRepeat = 3;
+constexpr uint8_t kMostScale = 14;
+
+std::optional<uint8_t> window_scale_of(TcpPacket& packet) {
+  std::optional<uint8_t> scale;
+  packet.for_each_option([&](uint8_t kind, std::span<std::byte> option) {
+    if (kind == wire::kOptionKindWindowScale && option.size() == 3)
+      scale = std::min(static_cast<uint8_t>(option[2]), kMostScale);
+  });
+  return scale;
 }
+}  // namespace
 
 void ProactiveAcker::repeat_first(Half& half, Direction data, MiddleboxOutput& output, Time now) {
   ++totals_.made;
@@ -16,9 +29,9 @@ void ProactiveAcker::repeat_first(Half& half, Direction data, MiddleboxOutput& o
 }
 
 /// An ACK by the receiver of `half`: frees what it covers; three of the same ask for the first again.
-void ProactiveAcker::on_ack(Half& half, const TcpPacket& packet, Direction data, MiddleboxOutput& output,
-                            Time now) {
-  half.window = packet.window();
+void ProactiveAcker::on_ack(Half& half, const TcpPacket& packet, uint16_t window, Direction data,
+                            MiddleboxOutput& output, Time now) {
+  half.window = window;
   half.receiver_seq = packet.seq() + packet.sequence_length();
   half.has_receiver = true;
   if (!half.is_known) return;
@@ -77,8 +90,15 @@ void ProactiveAcker::on_packet(Direction direction, Packet packet, MiddleboxOutp
     own.is_known = true;
     own.next = own.acked = tcp->seq() + 1;
   }
-  if (flags.ack)
-    on_ack(flow.halves[static_cast<size_t>(opposite(direction))], *tcp, opposite(direction), output, now);
+  if (flags.syn) flow.scales[static_cast<size_t>(direction)] = window_scale_of(*tcp);
+  if (flags.ack) {
+    // That of a SYN is never scaled (RFC 7323, 2.2); what we send with it is.
+    const bool is_scaled = flow.scales[0].has_value() && flow.scales[1].has_value();
+    const unsigned shift = flags.syn && is_scaled ? *flow.scales[static_cast<size_t>(direction)] : 0;
+    const auto window = static_cast<uint16_t>(tcp->window() >> shift);
+    on_ack(flow.halves[static_cast<size_t>(opposite(direction))], *tcp, window, opposite(direction), output,
+           now);
+  }
   const bool is_ours = tcp->payload_size() > 0 && !flags.syn && !flags.fin && take_over(own, *tcp);
   if (!is_ours) {
     ++totals_.passed;

@@ -35,7 +35,7 @@ class ProactiveAcker final : public Middlebox {
     Seq32 next;   // in order up to here
     Seq32 acked;  // by the receiver
     uint32_t duplicates = 0;
-    uint16_t window = 0;  // the receiver's, as its header says
+    uint16_t window = 0;  // the receiver's, as the header of a segment that is no SYN says it
     Seq32 receiver_seq;   // with which it sends
     bool has_receiver = false;
     Time repeat_at = kNever;
@@ -45,8 +45,10 @@ class ProactiveAcker final : public Middlebox {
   void repeat_first(Half& half, Direction data, MiddleboxOutput& output, Time now);
   struct Flow {
     Half halves[2];
+    std::optional<uint8_t> scales[2];  // in the SYN of each direction
   };
-  void on_ack(Half& half, const TcpPacket& packet, Direction data, MiddleboxOutput& output, Time now);
+  void on_ack(Half& half, const TcpPacket& packet, uint16_t window, Direction data, MiddleboxOutput& output,
+              Time now);
   bool take_over(Half& half, const TcpPacket& packet) const;
   static void acknowledge(const Half& half, const TcpPacket& packet, Direction data, MiddleboxOutput& output);
 

@@ -4,9 +4,11 @@
 
 #include "sim/middlebox/coalescer.h"
 #include "sim/middlebox/http_proxy.h"
+#include "sim/middlebox/mss_clamper.h"
 #include "sim/middlebox/nat.h"
 #include "sim/middlebox/option_remover.h"
 #include "sim/middlebox/payload_rewriter.h"
+#include "sim/middlebox/port_blocker.h"
 #include "sim/middlebox/proactive_acker.h"
 #include "sim/middlebox/retransmission_normaliser.h"
 #include "sim/middlebox/sequence_rewriter.h"
@@ -101,6 +103,21 @@ Made make_proactive_acker(OptionReader& read) {
   return std::make_unique<ProactiveAcker>(config);
 }
 
+Made make_mss_clamper(OptionReader& read) {
+  MssClamper::Config config;
+  config.mss = static_cast<uint16_t>(read.integer("mss", config.mss, 64, 65535));
+  read_direction(read, "both", config.forward, config.backward);
+  return std::make_unique<MssClamper>(config);
+}
+
+Made make_port_blocker(OptionReader& read) {
+  PortBlocker::Config config;
+  config.ports = read.ports("ports");
+  read_direction(read, "forward", config.forward, config.backward);
+  config.resets = read.choice("action", "drop", {"drop", "reset"}) == "reset";
+  return std::make_unique<PortBlocker>(std::move(config));
+}
+
 Made make(std::string_view name, OptionReader& read, uint64_t seed) {
   if (name == "option-remover") return make_option_remover(read);
   if (name == "nat") return make_nat(read, seed);
@@ -115,6 +132,8 @@ Made make(std::string_view name, OptionReader& read, uint64_t seed) {
     return std::make_unique<RetransmissionNormaliser>(
         static_cast<size_t>(read.integer("bytes", 1 << 20, 2000, 1 << 28)));
   if (name == "proactive-acker") return make_proactive_acker(read);
+  if (name == "mss-clamper") return make_mss_clamper(read);
+  if (name == "port-blocker") return make_port_blocker(read);
   if (name == "http-proxy")
     return std::make_unique<HttpProxy>(static_cast<uint16_t>(read.integer("port", 80, 1, 65535)), seed);
   return nullptr;
@@ -129,8 +148,9 @@ const std::vector<MiddleboxKind>& list_middleboxes() {
        {"options (strings, [\"mptcp\"]): mptcp, mp_capable, mp_join, dss, add_addr, remove_addr, mp_prio, "
         "mp_fail, "
         "mp_fastclose, mp_tcprst, sack_permitted, sack, timestamps, window_scale, mss, unknown",
-        "segments (strings, all): syn, synack, ack, data", "direction (forward, backward, both; both)",
-        "from (duration, 0): since the flow was first seen", "after_segments (integer, 0): of the flow"}},
+        "segments (strings, all): syn, synack, third_ack, ack, data",
+        "direction (forward, backward, both; both)", "from (duration, 0): since the flow was first seen",
+        "after_segments (integer, 0): of the flow"}},
       {"nat",
        "source NAT; the link's first end is the inside",
        {"outside, outside6 (address, unchanged): what the outside sees",
@@ -166,6 +186,13 @@ const std::vector<MiddleboxKind>& list_middleboxes() {
       {"http-proxy",
        "a transparent proxy: no options pass, own sequence numbers, early ACKs",
        {"port (integer, 80)"}},
+      {"mss-clamper",
+       "lowers the MSS option of SYNs",
+       {"mss (integer, 1360)", "direction (forward, backward, both; both)"}},
+      {"port-blocker",
+       "lets nothing through to some ports",
+       {"ports (integers or strings such as \"8000-8999\")", "action (drop, reset; drop)",
+        "direction (forward, backward, both; forward)"}},
   };
   return kinds;
 }

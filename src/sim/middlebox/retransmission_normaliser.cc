@@ -6,47 +6,59 @@
 namespace braid::sim {
 
 /// True: other bytes were there.
-bool RetransmissionNormaliser::reassert(TcpPacket& packet, const Sender& sender) {
-  const std::span<std::byte> payload = packet.payload();
+bool RetransmissionNormaliser::reassert(std::span<std::byte> payload, uint64_t begin, const Sender& sender) {
+  const uint64_t end = begin + payload.size();
+  auto kept = sender.kept.upper_bound(begin);
+  if (kept != sender.kept.begin()) --kept;
   bool has_changed = false;
-  for (const Kept& kept : sender.kept) {
-    const int64_t offset = kept.begin.distance_from(packet.seq());
-    const int64_t begin = std::max<int64_t>(offset, 0);
-    const int64_t end = std::min<int64_t>(offset + static_cast<int64_t>(kept.bytes.size()),
-                                          static_cast<int64_t>(payload.size()));
-    if (begin >= end) continue;
-    const std::byte* const first = kept.bytes.data() + (begin - offset);
-    const auto size = static_cast<size_t>(end - begin);
-    if (std::memcmp(&payload[static_cast<size_t>(begin)], first, size) == 0) continue;
-    std::memcpy(&payload[static_cast<size_t>(begin)], first, size);
+  for (; kept != sender.kept.end() && kept->first < end; ++kept) {
+    const uint64_t from = std::max(kept->first, begin);
+    const uint64_t to = std::min(kept->first + kept->second.size(), end);
+    if (from >= to) continue;
+    const std::byte* const first = kept->second.data() + (from - kept->first);
+    std::byte* const there = payload.data() + (from - begin);
+    if (std::memcmp(there, first, to - from) == 0) continue;
+    std::memcpy(there, first, to - from);
     has_changed = true;
   }
   return has_changed;
 }
 
-void RetransmissionNormaliser::keep(TcpPacket& packet, Sender& sender) const {
-  const std::span<std::byte> payload = packet.payload();
-  const Seq32 end = packet.seq() + static_cast<uint32_t>(payload.size());
-  if (!sender.is_known) sender.next = packet.seq();
-  sender.is_known = true;
-  // What comes after a hole is kept when the hole is filled: first copies are known in order only.
-  const int64_t old = sender.next.distance_from(packet.seq());
-  if (old < 0 || old >= static_cast<int64_t>(payload.size())) return;
-  sender.kept.push_back({sender.next, {payload.begin() + old, payload.end()}});
-  sender.bytes += payload.size() - static_cast<size_t>(old);
-  sender.next = end;
+/// What is not there yet, between what is: data come in any order.
+void RetransmissionNormaliser::keep(std::span<const std::byte> payload, uint64_t begin,
+                                    Sender& sender) const {
+  const uint64_t end = begin + payload.size();
+  auto next = sender.kept.upper_bound(begin);
+  uint64_t at = begin;
+  if (next != sender.kept.begin()) {
+    const auto& [first, bytes] = *std::prev(next);
+    at = std::max(at, first + bytes.size());
+  }
+  while (at < end) {
+    const uint64_t to = next == sender.kept.end() ? end : std::min(end, next->first);
+    if (at < to) {
+      const std::span<const std::byte> part = payload.subspan(at - begin, to - at);
+      sender.kept.emplace_hint(next, at, Bytes(part.begin(), part.end()));
+      sender.bytes += part.size();
+    }
+    if (next == sender.kept.end()) break;
+    at = next->first + next->second.size();
+    ++next;
+  }
   while (sender.bytes > most_bytes_) {
-    sender.bytes -= sender.kept.front().bytes.size();
-    sender.kept.pop_front();
+    sender.bytes -= sender.kept.begin()->second.size();
+    sender.kept.erase(sender.kept.begin());
   }
 }
 
 void RetransmissionNormaliser::forget_acked(Sender& sender, Seq32 ack) {
+  if (!sender.is_known) return;
+  const uint64_t end = sender.unwrap(ack);
   while (!sender.kept.empty()) {
-    const Kept& first = sender.kept.front();
-    if ((first.begin + static_cast<uint32_t>(first.bytes.size())).after(ack)) return;
-    sender.bytes -= first.bytes.size();
-    sender.kept.pop_front();
+    const auto first = sender.kept.begin();
+    if (first->first + first->second.size() > end) return;
+    sender.bytes -= first->second.size();
+    sender.kept.erase(first);
   }
 }
 
@@ -58,16 +70,18 @@ void RetransmissionNormaliser::on_packet(Direction direction, Packet packet, Mid
   const wire::TcpFlags flags = tcp->flags();
   Flow& flow = flows_.get(flow_of(*tcp, direction));
   Sender& own = flow.senders[static_cast<size_t>(direction)];
-  if (flags.syn) {
+  if (flags.syn || !own.is_known) {
     own = {};
     own.is_known = true;
-    own.next = tcp->seq() + 1;
+    own.initial = tcp->seq();
   }
   if (flags.ack) forget_acked(flow.senders[static_cast<size_t>(opposite(direction))], tcp->ack());
   bool has_changed = false;
   if (tcp->payload_size() > 0 && !flags.syn) {
-    has_changed = reassert(*tcp, own);
-    keep(*tcp, own);
+    const uint64_t begin = own.unwrap(tcp->seq());
+    own.highest = std::max(own.highest, begin + tcp->payload_size());
+    has_changed = reassert(tcp->payload(), begin, own);
+    keep(tcp->payload(), begin, own);
   }
   ++(has_changed ? totals_.changed : totals_.passed);
   output.emit(direction, std::move(*tcp).close());

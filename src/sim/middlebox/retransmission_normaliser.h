@@ -3,7 +3,8 @@
 // must never carry different bytes).
 #pragma once
 
-#include <deque>
+#include <map>
+#include <vector>
 
 #include "sim/middlebox/flow_table.h"
 #include "sim/middlebox/middlebox.h"
@@ -17,21 +18,22 @@ class RetransmissionNormaliser final : public Middlebox {
   void on_packet(Direction direction, Packet packet, MiddleboxOutput& output, Time now) override;
 
  private:
-  struct Kept {
-    Seq32 begin;
-    std::vector<std::byte> bytes;
-  };
+  using Bytes = std::vector<std::byte>;
+  /// Numbers are unwrapped, so that they have an order; kOrigin is where the first segment seen began.
   struct Sender {
-    std::deque<Kept> kept;  // in order, without gaps in between or overlaps
+    std::map<uint64_t, Bytes> kept;  // by their first octet, without overlaps
     size_t bytes = 0;
     bool is_known = false;
-    Seq32 next;
+    Seq32 initial;
+    uint64_t highest = kOrigin;  // that was seen, to unwrap by
+    uint64_t unwrap(Seq32 seq) const { return unwrap32(seq.value() - initial.value(), highest); }
   };
+  static constexpr uint64_t kOrigin = uint64_t{1} << 32;  // what lies before it is no negative number
   struct Flow {
     Sender senders[2];
   };
-  static bool reassert(TcpPacket& packet, const Sender& sender);
-  void keep(TcpPacket& packet, Sender& sender) const;
+  static bool reassert(std::span<std::byte> payload, uint64_t begin, const Sender& sender);
+  void keep(std::span<const std::byte> payload, uint64_t begin, Sender& sender) const;
   static void forget_acked(Sender& sender, Seq32 ack);
 
   size_t most_bytes_;

@@ -14,6 +14,12 @@ bool StatefulFirewall::is_allowed(const TcpPacket& packet, const End& own, const
   return !config_.ignores_window_scale || !other.has_edge || !end.after(other.edge);
 }
 
+/// On the ports of one that it remembers; the same SYN again is none.
+bool StatefulFirewall::is_new_connection(const TcpPacket& packet, const End& own) {
+  const wire::TcpFlags flags = packet.flags();
+  return flags.syn && !flags.ack && own.is_known && own.syn != packet.seq();
+}
+
 void StatefulFirewall::note(const TcpPacket& packet, End& own) {
   const Seq32 end = packet.seq() + packet.sequence_length();
   if (!own.is_known || end.after(own.next)) own.next = end;
@@ -33,8 +39,8 @@ void StatefulFirewall::on_packet(Direction direction, Packet packet, MiddleboxOu
   }
   const wire::TcpFlags flags = tcp->flags();
   Flow& flow = flows_.get(flow_of(*tcp, direction));
-  if (flags.syn && !flags.ack && !flow.ends[static_cast<size_t>(direction)].is_known)
-    flow = {.has_syn = true, .ends = {}};
+  if (is_new_connection(*tcp, flow.ends[static_cast<size_t>(direction)])) flow = {};
+  if (flags.syn && !flags.ack) flow.has_syn = true;
   End& own = flow.ends[static_cast<size_t>(direction)];
   const End& other = flow.ends[static_cast<size_t>(opposite(direction))];
   if ((config_.requires_syn && !flow.has_syn) || !is_allowed(*tcp, own, other)) {
@@ -42,6 +48,7 @@ void StatefulFirewall::on_packet(Direction direction, Packet packet, MiddleboxOu
     return;
   }
   note(*tcp, own);
+  if (flags.syn) own.syn = tcp->seq();
   if (flags.rst) flows_.erase(flow_of(*tcp, direction));
   ++totals_.passed;
   output.emit(direction, std::move(*tcp).close());

@@ -22,14 +22,16 @@ class StatefulFirewall final : public Middlebox {
   /// What one end has sent.
   struct End {
     bool is_known = false;
-    Seq32 next;  // after the highest octet that has passed
-    Seq32 edge;  // acknowledgment plus window, unscaled: the other may send up to here
+    std::optional<Seq32> syn;  // the number of its SYN, if that has passed
+    Seq32 next;                // after the highest octet that has passed
+    Seq32 edge;                // acknowledgment plus window, unscaled: the other may send up to here
     bool has_edge = false;
   };
   struct Flow {
     bool has_syn = false;
     End ends[2];
   };
+  static bool is_new_connection(const TcpPacket& packet, const End& own);
   bool is_allowed(const TcpPacket& packet, const End& own, const End& other) const;
   static void note(const TcpPacket& packet, End& own);
 

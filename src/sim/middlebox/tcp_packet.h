@@ -38,6 +38,7 @@ class TcpPacket {
   wire::TcpFlags flags() const { return wire::to_flags(wire::load8(tcp() + wire::TcpField::kFlags)); }
   void set_seq(Seq32 seq) { wire::store32(tcp() + wire::TcpField::kSeq, seq.value()); }
   void set_ack(Seq32 ack) { wire::store32(tcp() + wire::TcpField::kAck, ack.value()); }
+  void set_window(uint16_t window) { wire::store16(tcp() + wire::TcpField::kWindow, window); }
   void set_flags(const wire::TcpFlags& flags) {
     wire::store8(tcp() + wire::TcpField::kFlags, wire::to_bits(flags));
   }

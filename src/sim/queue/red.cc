@@ -18,6 +18,7 @@ void Red::update_average(Time now) {
     const double missed = static_cast<double>((now - idle_since_).count()) /
                           static_cast<double>(std::max<int64_t>(packet_time_.count(), 1));
     average_ *= std::pow(1 - config_.red_weight, missed);
+    return;
   }
   average_ += config_.red_weight * (static_cast<double>(bytes_) - average_);
 }
@@ -68,8 +69,9 @@ std::optional<Packet> Red::dequeue(Time now) {
   if (fifo_.empty()) return std::nullopt;
   Packet packet = fifo_.pop().packet;
   bytes_ -= packet.bytes.size();
-  if (--packets_ == 0) idle_since_ = now;
-  if (now > last_departure_ && packets_ > 0) packet_time_ = now - last_departure_;
+  if (is_sending_) packet_time_ = std::max(now - last_departure_, Duration(1));
+  is_sending_ = --packets_ > 0;
+  if (!is_sending_) idle_since_ = now;
   last_departure_ = now;
   return packet;
 }

@@ -11,6 +11,7 @@ class Red final : public Queue {
   Red(const QueueConfig& config, ChunkPool& pool, RandomSource& random);
   void enqueue(Packet packet, Time now) override;
   std::optional<Packet> dequeue(Time now) override;
+  /// As of the last packet that came.
   double average_bytes() const { return average_; }
 
  private:
@@ -26,6 +27,7 @@ class Red final : public Queue {
   Time idle_since_{};            // while empty
   Duration packet_time_{100us};  // of the packets that left last: how fast the average decays while idle
   Time last_departure_{};
+  bool is_sending_ = false;  // since then: the next departure tells how long a packet takes
 };
 
 }  // namespace braid::sim

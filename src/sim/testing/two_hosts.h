@@ -39,6 +39,7 @@ class BulkEnd final : public Application {
   uint64_t sent = 0, received = 0;
   bool is_intact = true, has_failed = false, is_done = false;
   mptcp::ConnectionInfo last_info;
+  std::vector<std::byte>* record = nullptr;  // everything received is added to it
 
  private:
   void progress(Time now) {
@@ -57,6 +58,8 @@ class BulkEnd final : public Application {
     }
     while (const size_t n = connection->receive(buffer_, now)) {
       if (!incoming_.matches(received, std::span(buffer_).first(n))) is_intact = false;
+      if (record != nullptr)
+        record->insert(record->end(), buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(n));
       received += n;
     }
     last_info = connection->info();
