@@ -198,7 +198,10 @@ ChannelTotals Channel::totals(Time now) const {
 
 void Channel::reschedule() {
   Time next = sent_at_;
-  if (!flights_.empty()) next = earlier(next, flights_.front().at);
+  if (!flights_.empty()) {
+    next = earlier(next, flights_.front().at);
+    will_look_at(flights_.front().packet.bytes.data());
+  }
   if (!late_.empty()) next = earlier(next, late_.back().at);
   events_.schedule(*this, next);
 }
