@@ -97,6 +97,10 @@ void Channel::finish_sending(Time now) {
 }
 
 bool Channel::is_lost() {
+  if (config_.drop_every != 0 && ++since_drop_ >= config_.drop_every) {
+    since_drop_ = 0;
+    return true;
+  }
   if (config_.bursts) {
     const GilbertElliott& bursts = *config_.bursts;
     if (happens(is_bad_ ? bursts.to_good : bursts.to_bad)) is_bad_ = !is_bad_;
