@@ -42,8 +42,8 @@ class Ring {
   T pop_front() {
     BRAID_CHECK(size_ > 0);
     T value = std::exchange(slots_[head_], T{});
-    head_ = (head_ + 1) & (slots_.size() - 1);
-    --size_;
+    // A short queue stays in the same few slots, which the cache holds, however long it once was.
+    head_ = --size_ == 0 ? 0 : (head_ + 1) & (slots_.size() - 1);
     return value;
   }
   T pop_back() {

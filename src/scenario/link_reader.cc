@@ -95,6 +95,7 @@ void read_direction(TomlTable& table, const std::filesystem::path& directory, To
   table.read_choice("jitter_shape", shape, {"uniform", "normal"});
   link.jitter_shape = shape == "normal" ? sim::JitterShape::kNormal : sim::JitterShape::kUniform;
   table.read_number("loss", link.loss, 0, 1);
+  table.read("drop_every", link.drop_every, 0, UINT32_MAX);
   read_bursts(table, errors, link);
   table.read_number("duplication", link.duplication, 0, 1);
   table.read_number("corruption", link.corruption, 0, 1);

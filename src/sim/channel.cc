@@ -97,6 +97,10 @@ void Channel::finish_sending(Time now) {
 }
 
 bool Channel::is_lost() {
+  if (config_.drop_every != 0 && ++since_drop_ >= config_.drop_every) {
+    since_drop_ = 0;
+    return true;
+  }
   if (config_.bursts) {
     const GilbertElliott& bursts = *config_.bursts;
     if (happens(is_bad_ ? bursts.to_good : bursts.to_bad)) is_bad_ = !is_bad_;
@@ -198,7 +202,10 @@ ChannelTotals Channel::totals(Time now) const {
 
 void Channel::reschedule() {
   Time next = sent_at_;
-  if (!flights_.empty()) next = earlier(next, flights_.front().at);
+  if (!flights_.empty()) {
+    next = earlier(next, flights_.front().at);
+    will_look_at(flights_.front().packet.bytes.data());
+  }
   if (!late_.empty()) next = earlier(next, late_.back().at);
   events_.schedule(*this, next);
 }

@@ -87,6 +87,7 @@ class Channel final : public Actor {
   uint32_t opportunity_left_ = 0;  // octets left of the one before it
   Time opportunity_time_{};        // when that was
   bool is_up_ = true, is_bad_ = false;
+  uint32_t since_drop_ = 0;  // packets
   ChannelTotals totals_;
   Time noted_at_{};
   uint64_t dropped_before_ = 0, marked_before_ = 0;  // by queues that were replaced

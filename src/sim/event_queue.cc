@@ -42,6 +42,7 @@ void EventQueue::run_first() {
   const Entry first = heap_.front();
   remove_at(0);
   first.actor->queue_ = nullptr;
+  if (!heap_.empty()) __builtin_prefetch(heap_.front().actor->looked_at_);
   ++events_run_;
   first.actor->on_due(first.at);
 }

@@ -22,10 +22,16 @@ class Actor {
   virtual ~Actor();
   virtual void on_due(Time now) = 0;
 
+ protected:
+  /// What on_due() will look at first: fetched into the cache while the actor before it is at work. In a
+  /// large network nearly every packet has left the cache when its turn comes. Never dereferenced.
+  void will_look_at(const void* memory) { looked_at_ = memory; }
+
  private:
   friend class EventQueue;
   EventQueue* queue_ = nullptr;
   size_t position_ = 0;
+  const void* looked_at_ = nullptr;
 };
 
 /// A 4-ary heap that knows where each actor stands in it. Allocates only to grow.

@@ -31,6 +31,7 @@ struct LinkConfig {
   QueueConfig queue;
   // Probabilities, per packet that was sent.
   double loss = 0;
+  uint32_t drop_every = 0;               // every so-manyth packet is lost, without chance; 0: none
   std::optional<GilbertElliott> bursts;  // besides `loss`
   double duplication = 0;
   double corruption = 0;  // one bit flips

@@ -66,6 +66,16 @@ TEST_F(OneLink, SerialisesThenPropagates) {
   EXPECT_TRUE(first.times.empty());
 }
 
+TEST_F(OneLink, DropsEverySoManyth) {
+  LinkConfig config;
+  config.drop_every = 3;
+  configure(config);
+  for (int i = 0; i < 10; ++i) send(100);
+  network.run_for(1s);
+  EXPECT_EQ(second.times.size(), 7u);
+  EXPECT_EQ(totals().dropped_loss, 3u);
+}
+
 TEST_F(OneLink, WithoutARateOnlyDelays) {
   LinkConfig config;
   config.delay = 7ms;

@@ -44,10 +44,11 @@ class Router::Interface final : public Port {
   Direction direction_;
 };
 
-size_t Router::AddressHash::operator()(const wire::IpAddress& address) const {
+uint64_t Router::AddressHash::operator()(const wire::IpAddress& address) const {
   uint64_t words[2];
   std::memcpy(words, address.bytes().data(), sizeof(words));
-  return static_cast<size_t>((words[0] ^ words[1] * 0x9e3779b97f4a7c15) * 0xbf58476d1ce4e5b9 >> 17);
+  const uint64_t hash = (words[0] ^ words[1] * 0x9e3779b97f4a7c15) * 0xbf58476d1ce4e5b9;
+  return hash ^ (hash >> 32) ^ (hash >> 48);  // what differs in few addresses is in their last bytes
 }
 
 Router::Router(std::string name, ChunkPool& pool, uint64_t seed)
@@ -68,34 +69,50 @@ uint32_t Router::add_port(Link& link, Direction direction) {
 
 Port& Router::port(uint32_t number) { return *ports_.at(number); }
 
+uint32_t Router::intern(Ports ports) {
+  const auto found = std::ranges::find(choices_, ports);
+  const auto index = static_cast<uint32_t>(found - choices_.begin());
+  if (found == choices_.end()) choices_.push_back(std::move(ports));
+  return index;
+}
+
 void Router::set_route(const Prefix& prefix, std::vector<uint32_t> ports) {
-  found_.clear();
-  std::erase_if(routes_, [&](const Route& route) {
-    return route.prefix.bits == prefix.bits && route.prefix.network == prefix.network;
-  });
-  const auto shorter = [](int bits, const Route& route) { return bits > route.prefix.bits; };
-  routes_.insert(std::upper_bound(routes_.begin(), routes_.end(), prefix.bits, shorter),
-                 {prefix, std::move(ports)});
+  forget_found();
+  const uint32_t choice = intern(std::move(ports));
+  const auto [first, last] = std::ranges::equal_range(routes_, prefix.bits, std::greater{},
+                                                      [](const Route& r) { return r.prefix.bits; });
+  const auto same =
+      std::find_if(first, last, [&](const Route& route) { return route.prefix.network == prefix.network; });
+  if (same != last) {
+    same->choice = choice;
+  } else {
+    routes_.insert(last, {prefix, choice});
+  }
 }
 
 void Router::clear_routes() {
   routes_.clear();
-  found_.clear();
+  choices_.clear();
+  forget_found();
 }
 
-const Router::Route* Router::find_route(const wire::IpAddress& destination) {
-  // Bounded: a scan of addresses must not fill the memory.
-  constexpr size_t kMostRemembered = 1u << 16;
-  if (found_.size() >= kMostRemembered) found_.clear();
-  const auto [entry, is_new] = found_.try_emplace(destination, kNoRouteFound);
-  if (is_new) {
-    for (size_t i = 0; i < routes_.size(); ++i) {
-      if (!wire::in_prefix(destination, routes_[i].prefix.network, routes_[i].prefix.bits)) continue;
-      entry->second = static_cast<uint32_t>(i);
-      break;
-    }
+void Router::forget_found() {
+  if (!found_.empty()) found_ = FlatMap<wire::IpAddress, uint32_t, AddressHash>{AddressHash{}};
+}
+
+const Router::Ports* Router::find_ports(const wire::IpAddress& destination) {
+  const uint32_t* choice = found_.find(destination);
+  if (choice == nullptr) {
+    // Bounded: a scan of addresses must not fill the memory.
+    constexpr size_t kMostRemembered = 1u << 16;
+    if (found_.size() >= kMostRemembered) forget_found();
+    const auto route = std::ranges::find_if(routes_, [&](const Route& candidate) {
+      return wire::in_prefix(destination, candidate.prefix.network, candidate.prefix.bits);
+    });
+    found_.insert(destination, route == routes_.end() ? kNoRouteFound : route->choice);
+    choice = found_.find(destination);
   }
-  return entry->second == kNoRouteFound ? nullptr : &routes_[entry->second];
+  return *choice == kNoRouteFound ? nullptr : &choices_[*choice];
 }
 
 void Router::forward(Packet packet, uint32_t from, Time now) {
@@ -105,14 +122,13 @@ void Router::forward(Packet packet, uint32_t from, Time now) {
     return;
   }
   const wire::Family family = ip.family;
-  const Route* route = find_route(ip.destination());
-  if (route == nullptr || route->ports.empty()) {
+  const Ports* ports = find_ports(ip.destination());
+  if (ports == nullptr || ports->empty()) {
     ++totals_.no_route;
     return refuse(IcmpReason::kNoRoute, 0, packet, from, now);
   }
-  const size_t choice =
-      route->ports.size() == 1 ? 0 : flow_hash(packet.bytes.bytes(), salt_) % route->ports.size();
-  Interface& out = *ports_[route->ports[choice]];
+  const size_t choice = ports->size() == 1 ? 0 : flow_hash(packet.bytes.bytes(), salt_) % ports->size();
+  Interface& out = *ports_[(*ports)[choice]];
   if (!count_hop(packet, family, pool_)) {
     ++totals_.expired;
     return refuse(IcmpReason::kTimeExceeded, 0, packet, from, now);

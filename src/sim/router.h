@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
+#include "base/flat_map.h"
 #include "sim/icmp_error.h"
 #include "sim/link.h"
 #include "sim/packet.h"
@@ -44,14 +44,18 @@ class Router {
   class Interface;
   struct Route {
     Prefix prefix;
-    std::vector<uint32_t> ports;
+    uint32_t choice;  // index into choices_
   };
   struct AddressHash {
-    size_t operator()(const wire::IpAddress& address) const;
+    uint64_t operator()(const wire::IpAddress& address) const;
   };
+  using Ports = std::vector<uint32_t>;
   void forward(Packet packet, uint32_t from, Time now);
   void refuse(IcmpReason reason, uint32_t mtu, const Packet& packet, uint32_t from, Time now);
-  const Route* find_route(const wire::IpAddress& destination);
+  uint32_t intern(Ports ports);
+  void forget_found();
+  /// nullptr: no route.
+  const Ports* find_ports(const wire::IpAddress& destination);
 
   std::string name_;
   ChunkPool& pool_;
@@ -60,8 +64,10 @@ class Router {
   bool has_v4_ = false, has_v6_ = false;
   std::vector<std::unique_ptr<Interface>> ports_;
   std::vector<Route> routes_;  // longest prefix first
-  /// Index into routes_ by destination; look-ups only, so its order never matters.
-  std::unordered_map<wire::IpAddress, uint32_t, AddressHash> found_;
+  /// Each set of ports once: few, so they stay in the cache, whatever the number of routes.
+  std::vector<Ports> choices_;
+  /// Index into choices_ by destination.
+  FlatMap<wire::IpAddress, uint32_t, AddressHash> found_{AddressHash{}};
   Totals totals_;
 };
 

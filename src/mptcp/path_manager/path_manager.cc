@@ -1,6 +1,7 @@
 #include "mptcp/path_manager/path_manager.h"
 
 #include "mptcp/path_manager/endpoints.h"
+#include "mptcp/path_manager/ndiffports.h"
 #include "mptcp/path_manager/no_paths.h"
 
 namespace braid::mptcp {
@@ -17,6 +18,10 @@ constexpr Entry kPathManagers[] = {
     {"endpoints",
      [](const PathConfig& config, PathActions& actions) -> std::unique_ptr<PathManager> {
        return std::make_unique<EndpointPaths>(config, actions);
+     }},
+    {"ndiffports",
+     [](const PathConfig& config, PathActions& actions) -> std::unique_ptr<PathManager> {
+       return std::make_unique<DifferentPorts>(config, actions);
      }},
     {"none",
      [](const PathConfig&, PathActions&) -> std::unique_ptr<PathManager> {

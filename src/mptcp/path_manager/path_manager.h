@@ -92,7 +92,8 @@ struct PathConfig {
   PathLimits limits;
 };
 
-/// By name: "endpoints" (the model of `ip mptcp`), "none". `config` and `actions` outlive it.
+/// By name: "endpoints" (the model of `ip mptcp`), "ndiffports" (ports of one address), "none". `config` and
+/// `actions` outlive it.
 std::unique_ptr<PathManager> make_path_manager(std::string_view name, const PathConfig& config,
                                                PathActions& actions);
 std::vector<std::string> path_manager_names();
