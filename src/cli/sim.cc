@@ -6,6 +6,7 @@
 #include <fstream>
 #include <memory>
 
+#include "cli/overrides.h"
 #include "cli/plot.h"
 #include "cli/subcommands.h"
 #include "scenario/scenario.h"
@@ -40,14 +41,12 @@ int complain(const std::string& text) {
 }
 
 int run(const Options& options) {
-  std::vector<scenario::Override> overrides;
-  for (const std::string& change : options.changes) {
-    const size_t equals = change.find('=');
-    if (equals == std::string::npos || equals == 0)
-      return complain(fmt::format("--set {}: expected KEY=VALUE, such as links.wifi.loss=0.02", change));
-    overrides.push_back({change.substr(0, equals), change.substr(equals + 1)});
+  const auto overrides = parse_overrides(options.changes);
+  if (!overrides) return complain(overrides.error());
+  if (!options.picture.empty()) {
+    if (const auto wrong = refuse_picture(options.picture)) return complain(*wrong);
   }
-  auto scenario = scenario::read_scenario(options.scenario, overrides);
+  auto scenario = scenario::read_scenario(options.scenario, *overrides);
   if (!scenario) return complain(scenario.error());
   if (options.seed) scenario->seed = *options.seed;
   for (const scenario::HostSpec& host : scenario->hosts) {

@@ -164,7 +164,14 @@ void Simulation::collect() {
   results_.simulated_s = elapsed;
   results_.packet_hops = network.packet_hops();
   results_.events = network.events().events_run();
-  for (const Flow& flow : flows_) results_.connections.push_back(result_of(flow));
+  std::vector<double> delays;
+  for (const Flow& flow : flows_) {
+    results_.connections.push_back(result_of(flow));
+    delays.insert(delays.end(), flow.traffic->delays().begin(), flow.traffic->delays().end());
+  }
+  results_.delay = summarise(std::move(delays));
+  for (const auto& host : network.hosts())
+    results_.retransmissions += host->host().counters()[mptcp::Counter::kTcpRetransSegs];
   for (const auto& link : network.links()) {
     for (const sim::Direction direction : {sim::Direction::kForward, sim::Direction::kBackward}) {
       const sim::ChannelTotals t = link->channel(direction).totals(network.now());
