@@ -13,7 +13,7 @@
 #include "config/connection_settings.h"
 #include "scenario/link_reader.h"
 #include "scenario/override.h"
-#include "scenario/topology.h"
+#include "scenario/topology/topology.h"
 #include "sim/middlebox/registry.h"
 
 namespace braid::scenario {

@@ -37,7 +37,9 @@ World::World(const Scenario& scenario, uint64_t seed)
     routers_[name]->set_address(wire::IpAddress::v4(0xc00002ff - number % 64));
   }
   make_links();
+  for (const auto& [name, node] : hosts_) add_endpoints(name, *node);
   make_routes();
+  make_given_routes();
 }
 
 wire::IpAddress World::address(size_t link_index, int end) const {
@@ -106,20 +108,31 @@ sim::Port& World::attach_host(const std::string& name, size_t link_index, int en
   const host::InterfaceId id =
       node.add_interface(config, link, end == 0 ? Direction::kForward : Direction::kBackward);
   const wire::IpAddress own = config.addresses[0].address;
-  if (!addresses_.emplace(name, own).second) {
-    // Who opens connections opens subflows from it, who accepts them announces it.
+  interfaces_[name].push_back({link.name(), own});
+  addresses_.emplace(name, own);
+  return node.port(id);
+}
+
+/// For hosts with a choice. Who opens connections opens subflows from all its addresses, the first too, when
+/// its subflow has died; who accepts them announces those that the other side does not know.
+void World::add_endpoints(const std::string& name, sim::HostNode& node) {
+  const std::vector<Interface>& interfaces = interfaces_[name];
+  if (interfaces.size() < 2) return;
+  const auto& workloads = scenario_.workloads;
+  for (const Interface& interface : interfaces) {
     mptcp::PathEndpoint endpoint;
-    endpoint.address = own;
-    const auto& workloads = scenario_.workloads;
+    endpoint.address = interface.address;
     endpoint.is_subflow = std::ranges::count(workloads, name, &WorkloadSpec::from) > 0;
     endpoint.is_signal = std::ranges::count(workloads, name, &WorkloadSpec::to) > 0;
     (void)node.host().add_endpoint(endpoint, network_.now());
   }
-  return node.port(id);
 }
 
 /// Shortest paths from every router to every network with a host, over all that are equally short.
 void World::make_routes() {
+  for (const RouteSpec& route : scenario_.routes) {
+    if (route.host.empty()) given_prefixes_.push_back(&route);
+  }
   for (const Subnet& subnet : subnets_) {
     std::map<std::string, uint32_t> distance;
     std::deque<std::string> queue;
@@ -136,13 +149,38 @@ void World::make_routes() {
       }
     }
     for (const auto& [name, hops] : distance) {
-      if (hops == 0) continue;
+      if (hops == 0 || is_given(name, subnet.prefix)) continue;
       std::vector<uint32_t> ports;
       for (const auto& [next, port] : neighbours_[name]) {
         const auto found = distance.find(next);
         if (found != distance.end() && found->second + 1 == hops) ports.push_back(port);
       }
       routers_[name]->set_route(subnet.prefix, std::move(ports));
+    }
+  }
+}
+
+/// Whether a route of the file covers the whole network, so that none is to be computed.
+bool World::is_given(const std::string& router, const sim::Router::Prefix& prefix) const {
+  return std::ranges::any_of(given_prefixes_, [&](const RouteSpec* route) {
+    return route->prefix_bits <= prefix.bits && route->router == router &&
+           route->network.family() == prefix.network.family() &&
+           wire::in_prefix(prefix.network, route->network, route->prefix_bits);
+  });
+}
+
+void World::make_given_routes() {
+  for (const RouteSpec& route : scenario_.routes) {
+    std::vector<uint32_t> ports;
+    for (const std::string& link : route.via) ports.push_back(ports_.at(route.router).at(links_.at(link)));
+    sim::Router& router = *routers_.at(route.router);
+    if (route.host.empty()) {
+      router.set_route({route.network, route.prefix_bits}, std::move(ports));
+      continue;
+    }
+    for (const Interface& interface : interfaces_.at(route.host)) {
+      if (route.link.empty() || route.link == interface.link)
+        router.set_route({interface.address, interface.address.is_v4() ? 32 : 128}, ports);
     }
   }
 }

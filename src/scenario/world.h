@@ -11,8 +11,8 @@
 
 namespace braid::scenario {
 
-/// Addresses are given out here: each link with a host on it has a network of its own. A host's interfaces
-/// beyond its first are endpoints, so that connections use them.
+/// Addresses are given out here: each link with a host on it has a network of its own. Hosts with
+/// several interfaces have endpoints for them, so that connections use them.
 class World {
  public:
   /// `scenario` outlives it, and has no Linux hosts.
@@ -41,7 +41,10 @@ class World {
   void attach(const LinkSpec& spec, size_t index, sim::Link& link);
   sim::Port& attach_host(const std::string& name, size_t link_index, int end, sim::Link& link,
                          bool is_routed);
+  void add_endpoints(const std::string& name, sim::HostNode& node);
   void make_routes();
+  void make_given_routes();
+  bool is_given(const std::string& router, const sim::Router::Prefix& prefix) const;
   bool is_router(const std::string& name) const { return routers_.contains(name); }
   wire::IpAddress address(size_t link_index, int end) const;
 
@@ -51,9 +54,15 @@ class World {
   std::map<std::string, sim::Router*> routers_;
   std::map<std::string, sim::Link*> links_;
   std::map<std::string, wire::IpAddress> addresses_;
+  struct Interface {
+    std::string link;
+    wire::IpAddress address;
+  };
+  std::map<std::string, std::vector<Interface>> interfaces_;                         // of hosts, in order
   std::map<std::string, std::vector<std::pair<std::string, uint32_t>>> neighbours_;  // router: router, port
   std::map<std::string, std::map<const sim::Link*, uint32_t>> ports_;                // router: link -> port
   std::vector<Subnet> subnets_;
+  std::vector<const RouteSpec*> given_prefixes_;  // the file's routes that name no host
   bool has_wide_addresses_;
 };
 
