@@ -57,6 +57,7 @@ tl::expected<std::string, std::string> host_of_command(const Options& options,
 int run(const Options& options) {
   const auto scenario = options.scenario.read();
   if (!scenario) return complain(scenario.error());
+  if (const auto checked = options.result.check(); !checked) return complain(checked.error());
   if (scenario->workloads.empty() && scenario->programs.empty() && options.command.empty())
     return complain("nothing happens: add [[workload]] or [[program]] to the file, or a command: -- COMMAND");
   const auto host = host_of_command(options, *scenario);

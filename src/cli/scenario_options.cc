@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <fstream>
 
+#include "cli/overrides.h"
 #include "cli/plot.h"
 
 namespace braid::cli {
@@ -20,15 +21,9 @@ ScenarioOptions::ScenarioOptions(CLI::App& command) {
 }
 
 tl::expected<scenario::Scenario, std::string> ScenarioOptions::read() const {
-  std::vector<scenario::Override> overrides;
-  for (const std::string& change : changes_) {
-    const size_t equals = change.find('=');
-    if (equals == std::string::npos || equals == 0)
-      return tl::unexpected(
-          fmt::format("--set {}: expected KEY=VALUE, such as links.wifi.loss=0.02", change));
-    overrides.push_back({change.substr(0, equals), change.substr(equals + 1)});
-  }
-  auto scenario = scenario::read_scenario(path_, overrides);
+  const auto overrides = parse_overrides(changes_);
+  if (!overrides) return tl::unexpected(overrides.error());
+  auto scenario = scenario::read_scenario(path_, *overrides);
   if (scenario && seed_) scenario->seed = *seed_;
   return scenario;
 }
@@ -49,6 +44,12 @@ ResultOptions::ResultOptions(CLI::App& command) {
   command.add_option("--log", log_, "Write what the stacks decide and why there, a JSON object a line")
       ->type_name("FILE");
   command.add_flag("--json", as_json_, "For programs");
+}
+
+tl::expected<void, std::string> ResultOptions::check() const {
+  if (picture_.empty()) return {};
+  if (auto wrong = refuse_picture(picture_)) return tl::unexpected(std::move(*wrong));
+  return {};
 }
 
 tl::expected<void, std::string> ResultOptions::emit(const scenario::Results& results) const {

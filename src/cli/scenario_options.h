@@ -31,6 +31,8 @@ class ScenarioOptions {
 class ResultOptions {
  public:
   explicit ResultOptions(CLI::App& command);
+  /// What can be known to be wrong before something long is run. The error is ready for people.
+  tl::expected<void, std::string> check() const;
   bool wants_series() const { return !csv_.empty() || !picture_.empty(); }
   const std::string& capture_directory() const { return captures_; }
   const std::string& event_log() const { return log_; }

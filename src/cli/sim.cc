@@ -40,6 +40,7 @@ int complain(const std::string& text) {
 int run(const Options& options) {
   const auto scenario = options.scenario.read();
   if (!scenario) return complain(scenario.error());
+  if (const auto checked = options.result.check(); !checked) return complain(checked.error());
   for (const scenario::HostSpec& host : scenario->hosts) {
     if (host.is_linux)
       return complain(fmt::format(

@@ -81,13 +81,26 @@ bool Results::is_sound() const {
          std::ranges::all_of(programs, [](const ProgramResult& p) { return p.exit_status.value_or(0) == 0; });
 }
 
+double Results::goodput_bits_per_s() const {
+  if (connections.empty()) return 0;
+  double start = connections[0].start_s, end = connections[0].end_s, bytes = 0;
+  for (const ConnectionResult& c : connections) {
+    start = std::min(start, c.start_s);
+    end = std::max(end, c.end_s);
+    bytes += static_cast<double>(c.bytes);
+  }
+  return end > start ? bytes * 8 / (end - start) : 0;
+}
+
 nlohmann::ordered_json Results::to_json() const {
   nlohmann::ordered_json json = {{"scenario", scenario},
                                  {"seed", seed},
                                  {"clock", is_real_time ? "real" : "virtual"},
                                  {"elapsed_s", elapsed_s},
                                  {"packet_hops", packet_hops},
-                                 {"events", events}};
+                                 {"events", events},
+                                 {"goodput_bits_per_s", goodput_bits_per_s()},
+                                 {"retransmissions", retransmissions}};
   json["connections"] = nlohmann::ordered_json::array();
   for (const ConnectionResult& c : connections) {
     nlohmann::ordered_json subflows = nlohmann::ordered_json::array();

@@ -71,6 +71,8 @@ struct Results {
   bool is_real_time = false;
   double elapsed_s = 0;
   uint64_t packet_hops = 0, events = 0;
+  uint64_t retransmissions = 0;  // segments, of all hosts; a host that was restarted has forgotten
+  DelaySummary delay;            // of all connections together
   std::vector<ConnectionResult> connections;
   std::vector<LinkResult> links;
   std::vector<ProgramResult> programs;
@@ -79,6 +81,8 @@ struct Results {
 
   /// False: a byte was wrong, or a connection or a program failed.
   bool is_sound() const;
+  /// What all connections delivered, from the first's start to the last's end.
+  double goodput_bits_per_s() const;
   nlohmann::ordered_json to_json() const;
   std::string to_text() const;
   std::string series_csv() const;

@@ -12,7 +12,8 @@
 #include "config/closest.h"
 #include "config/connection_settings.h"
 #include "scenario/link_reader.h"
-#include "scenario/topology.h"
+#include "scenario/override.h"
+#include "scenario/topology/topology.h"
 #include "sim/middlebox/registry.h"
 
 namespace braid::scenario {
@@ -358,32 +359,6 @@ Scenario Reader::read() {
   return std::move(scenario_);
 }
 
-/// Puts the value at the dotted path; tables on the way are made.
-std::optional<std::string> apply(const Override& change, toml::table& root) {
-  toml::table* table = &root;
-  std::string_view rest = change.key;
-  for (size_t dot = rest.find('.'); dot != std::string_view::npos; dot = rest.find('.')) {
-    const std::string_view part = rest.substr(0, dot);
-    toml::node* next = table->get(part);
-    if (next == nullptr) {
-      table->insert(part, toml::table{});
-      next = table->get(part);
-    }
-    if (!next->is_table()) return fmt::format("--set {}: {} is not a table", change.key, part);
-    table = next->as_table();
-    rest.remove_prefix(dot + 1);
-  }
-  if (rest.empty()) return fmt::format("--set {}={}: a key is missing", change.key, change.value);
-  toml::table value;
-  try {
-    value = toml::parse(fmt::format("value = {}", change.value));
-  } catch (const toml::parse_error&) {
-    value.insert("value", change.value);  // a bare word is a string
-  }
-  table->insert_or_assign(rest, *value.get("value"));
-  return std::nullopt;
-}
-
 tl::expected<Scenario, std::string> parse(std::string_view text, std::string_view name,
                                           const std::filesystem::path& directory,
                                           const std::vector<Override>& overrides) {
@@ -395,11 +370,15 @@ tl::expected<Scenario, std::string> parse(std::string_view text, std::string_vie
     errors.add(error.source().begin, std::string(error.description()));
     return tl::unexpected(errors.text());
   }
+  const toml::table as_written = root;
   for (const Override& change : overrides) {
-    if (auto wrong = apply(change, root)) return tl::unexpected(std::move(*wrong));
+    if (auto wrong = apply_override(change, root)) return tl::unexpected(std::move(*wrong));
   }
+  if (auto wrong = find_unknown_link(overrides, as_written, root)) return tl::unexpected(std::move(*wrong));
+  // The table as it stands, not the copy: only that one knows lines and columns.
   Scenario scenario = Reader(root, directory, errors).read();
   if (!errors.empty()) return tl::unexpected(errors.text());
+  if (auto wrong = find_unknown_host(overrides, scenario)) return tl::unexpected(std::move(*wrong));
   return scenario;
 }
 

@@ -35,6 +35,16 @@ struct LinkSpec {
   std::vector<MiddleboxSpec> middleboxes;     // from the first end to the second
 };
 
+/// An entry of a router's table. It wins over those that are computed.
+struct RouteSpec {
+  std::string router;
+  /// Where to: a host's address on that link; all of its addresses, without a link; without a host a prefix.
+  std::string host, link;
+  wire::IpAddress network;
+  int prefix_bits = 0;
+  std::vector<std::string> via;  // links of the router; flows spread over several
+};
+
 struct EventSpec {
   enum class Kind : uint8_t { kLinkDown, kLinkUp, kLinkSet, kHostRestart };
   Time at{};
@@ -87,6 +97,7 @@ struct Scenario {
   std::vector<HostSpec> hosts;
   std::vector<std::string> routers;
   std::vector<LinkSpec> links;
+  std::vector<RouteSpec> routes;
   std::vector<EventSpec> events;
   std::vector<WorkloadSpec> workloads;
   std::vector<ProgramSpec> programs;

@@ -252,31 +252,6 @@ TEST(Simulations, AFailureIsNoSuccess) {
   EXPECT_FALSE(results.is_sound());
 }
 
-TEST(Topologies, HaveTheirShape) {
-  const auto made = [](const std::string& topology) {
-    return parsed("[topology]\n" + topology +
-                  "[[workload]]\nfrom=\"client1\"\nto=\"server\"\n[hosts.client1]\n[hosts.server]\n");
-  };
-  const Scenario tree = made("kind=\"fat-tree\"\nk=4\n");
-  EXPECT_EQ(tree.hosts.size(), 16u + 2);
-  EXPECT_EQ(tree.routers.size(), 20u);
-  EXPECT_EQ(tree.links.size(), 48u);
-  const Scenario shared = made("kind=\"shared-bottleneck\"\nclients=3\npaths=2\n");
-  EXPECT_EQ(shared.hosts.size(), 4u);
-  EXPECT_EQ(shared.links.size(), 7u);
-}
-
-TEST(Topologies, AFatTreeCarriesTrafficOverManyPaths) {
-  const Results results = simulate(
-      parsed("duration = \"1s\"\n[topology]\nkind=\"fat-tree\"\nk=4\nrate=\"100 Mbit/s\"\ndelay=\"20us\"\n"
-             "[[workload]]\nfrom=\"h0\"\nto=\"h15\"\nconnections=8\nbytes=\"1 MB\"\n"));
-  for (const ConnectionResult& c : results.connections) EXPECT_TRUE(c.is_complete);
-  size_t used_core_links = 0;
-  for (const LinkResult& link : results.links)
-    used_core_links += link.name.find("core") != std::string::npos && link.bytes > 500'000 ? 1 : 0;
-  EXPECT_GE(used_core_links, 4u);
-}
-
 TEST(Examples, AllRun) {
   size_t count = 0;
   for (const auto& entry : std::filesystem::directory_iterator(BRAID_EXAMPLES)) {

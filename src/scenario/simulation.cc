@@ -150,7 +150,14 @@ void Simulation::collect() {
   results_.elapsed_s = elapsed;
   results_.packet_hops = network.packet_hops();
   results_.events = network.events().events_run();
-  for (const Flow& flow : flows_) results_.connections.push_back(result_of(flow));
+  std::vector<double> delays;
+  for (const Flow& flow : flows_) {
+    results_.connections.push_back(result_of(flow));
+    delays.insert(delays.end(), flow.traffic->delays().begin(), flow.traffic->delays().end());
+  }
+  results_.delay = summarise(std::move(delays));
+  for (const auto& host : network.hosts())
+    results_.retransmissions += host->host().counters()[mptcp::Counter::kTcpRetransSegs];
   results_.links = links_of(network);
 }
 

@@ -44,6 +44,7 @@ World::World(const Scenario& scenario, uint64_t seed, HostPlace place)
   }
   make_links();
   make_routes();
+  make_given_routes();
 }
 
 wire::IpAddress World::address(size_t link_index, int end) const {
@@ -141,6 +142,9 @@ sim::Port& World::attach_inside(const Attachment& attachment) {
 
 /// Shortest paths from every router to every network with a host, over all that are equally short.
 void World::make_routes() {
+  for (const RouteSpec& route : scenario_.routes) {
+    if (route.host.empty()) given_prefixes_.push_back(&route);
+  }
   for (const Subnet& subnet : subnets_) {
     std::map<std::string, uint32_t> distance;
     std::deque<std::string> queue;
@@ -157,13 +161,38 @@ void World::make_routes() {
       }
     }
     for (const auto& [name, hops] : distance) {
-      if (hops == 0) continue;
+      if (hops == 0 || is_given(name, subnet.prefix)) continue;
       std::vector<uint32_t> ports;
       for (const auto& [next, port] : neighbours_[name]) {
         const auto found = distance.find(next);
         if (found != distance.end() && found->second + 1 == hops) ports.push_back(port);
       }
       routers_[name]->set_route(subnet.prefix, std::move(ports));
+    }
+  }
+}
+
+/// Whether a route of the file covers the whole network, so that none is to be computed.
+bool World::is_given(const std::string& router, const sim::Router::Prefix& prefix) const {
+  return std::ranges::any_of(given_prefixes_, [&](const RouteSpec* route) {
+    return route->prefix_bits <= prefix.bits && route->router == router &&
+           route->network.family() == prefix.network.family() &&
+           wire::in_prefix(prefix.network, route->network, route->prefix_bits);
+  });
+}
+
+void World::make_given_routes() {
+  for (const RouteSpec& route : scenario_.routes) {
+    std::vector<uint32_t> ports;
+    for (const std::string& link : route.via) ports.push_back(ports_.at(route.router).at(links_.at(link)));
+    sim::Router& router = *routers_.at(route.router);
+    if (route.host.empty()) {
+      router.set_route({route.network, route.prefix_bits}, std::move(ports));
+      continue;
+    }
+    for (const Attachment& interface : attachments_) {
+      if (interface.host == route.host && (route.link.empty() || route.link == interface.link->name()))
+        router.set_route({interface.address, interface.address.is_v4() ? 32 : 128}, ports);
     }
   }
 }

@@ -56,6 +56,8 @@ class World {
                          bool is_routed);
   sim::Port& attach_inside(const Attachment& attachment);
   void make_routes();
+  void make_given_routes();
+  bool is_given(const std::string& router, const sim::Router::Prefix& prefix) const;
   bool is_router(const std::string& name) const { return routers_.contains(name); }
   wire::IpAddress address(size_t link_index, int end) const;
 
@@ -70,6 +72,7 @@ class World {
   std::map<std::string, std::vector<std::pair<std::string, uint32_t>>> neighbours_;  // router: router, port
   std::map<std::string, std::map<const sim::Link*, uint32_t>> ports_;                // router: link -> port
   std::vector<Subnet> subnets_;
+  std::vector<const RouteSpec*> given_prefixes_;  // the file's routes that name no host
   bool has_wide_addresses_;
 };
 

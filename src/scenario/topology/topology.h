@@ -8,8 +8,8 @@
 
 namespace braid::scenario {
 
-/// Adds to the scenario what the table describes: parallel-paths, shared-bottleneck, dumbbell, fat-tree.
-/// The link keys in it (rate, delay, queue ...) hold for all links that it makes.
+/// Adds to the scenario what the table describes; docs/scenarios.md has the kinds. The link keys in it (rate,
+/// delay, queue ...) hold for all links that matter.
 void add_topology(config::TomlTable& table, const std::filesystem::path& directory,
                   config::TomlErrors& errors, Scenario& scenario);
 
