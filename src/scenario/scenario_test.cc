@@ -66,6 +66,23 @@ TEST(ScenarioErrors, SayWhereAndWhatWasExpected) {
             "test.toml:2:11: [links.a] between: expected the na");
 }
 
+TEST(Scenarios, SettingsOfMiddleboxesAreReadAsTheyAre) {
+  const Scenario scenario = parsed(
+      "[links.a]\nbetween = [\"x\", \"y\"]\nmiddleboxes = [\n"
+      "  {kind = \"mss-clamper\", mss = 1200},\n"
+      "  {kind = \"port-blocker\", ports = [80, \"8000-8999\"], action = \"reset\"}]\n"
+      "[[workload]]\nfrom = \"x\"\nto = \"y\"\n");
+  ASSERT_EQ(scenario.links[0].middleboxes.size(), 2u);
+  EXPECT_EQ(scenario.links[0].middleboxes[0].kind, "mss-clamper");
+  const sim::MiddleboxOptions& options = scenario.links[0].middleboxes[1].options;
+  const auto ports = std::ranges::find(options, "ports", [](const auto& option) { return option.first; });
+  ASSERT_NE(ports, options.end());
+  EXPECT_EQ(std::get<std::vector<std::string>>(ports->second), (std::vector<std::string>{"80", "8000-8999"}));
+  EXPECT_EQ(errors_of("[links.a]\nbetween = [\"x\", \"y\"]\nmiddleboxes = [{kind = \"port-blocker\"}]\n")
+                .substr(0, 61),
+            "test.toml:3:16: middlebox port-blocker: ports: expected ports");
+}
+
 TEST(Scenarios, OverridesComeBeforeChecking) {
   const Scenario scenario = parsed(
       kTwoPaths, {{"links.two.loss", "0.25"}, {"hosts.client.scheduler", "round-robin"}, {"duration", "3s"}});

@@ -60,11 +60,11 @@ The reasons, with the section of RFC 8684 that allows each:
 
 constexpr std::string_view kDifferences = R"(
 - **Options that vanish in the middle of a connection with one path** (`option-remover` and `http-proxy`, "one path, later"): the connection ends
-  with an error. Linux falls back there: one subflow, nothing lost, and an infinite mapping (RFC 8684, 3.7). Braid
+  with an error. Linux's code falls back there (not measured here): one subflow, nothing repeated, and an infinite mapping (RFC 8684, 3.7). Braid
   falls back only at the beginning, before MPTCP has delivered anything by its own mappings. With a second path the connection
   goes on there.
 - **Bytes inserted without DSS checksums** (`payload-rewriter` with a longer replacement): mappings no longer fit, and nothing in the protocol
-  can tell. RFC 8684, 3.3 has the checksum for this; with `checksum = true` the same box is harmless on one path and on one of two.
+  can tell. RFC 8684, 3.3 has the checksum for this; with `checksum = true` the same box does no more than to plain TCP on one path, and nothing on one of two.
   Without it this is the one case in which wrong bytes can be delivered that plain TCP would not have delivered.
 - **Such a box on every path, with checksums** (`payload-rewriter`, "on both"): the first subflow is reset, what it held goes
   over the second, and when that fails too no line of bytes is left that an infinite mapping could carry on: an error. Linux, too, falls back

@@ -1,5 +1,7 @@
 #include "sim/middlebox/nat.h"
 
+#include <vector>
+
 #include "sim/middlebox/segments.h"
 
 namespace braid::sim {
@@ -21,6 +23,18 @@ void Nat::erase(const Key& inside) {
   if (found == by_inside_.end()) return;
   by_outside_.erase({found->second.outside, found->second.inside.remote});
   by_inside_.erase(found);
+}
+
+void Nat::make_room(Time now) {
+  if (by_inside_.size() < kMostMappings) return;
+  std::vector<Key> stale;
+  auto oldest = by_inside_.begin();
+  for (auto at = by_inside_.begin(); at != by_inside_.end(); ++at) {
+    if (is_stale(at->second, now)) stale.push_back(at->first);
+    if (at->second.used < oldest->second.used) oldest = at;
+  }
+  if (stale.empty()) stale.push_back(oldest->first);
+  for (const Key& key : stale) erase(key);
 }
 
 /// A few at random, then one after the other: ports are many more than flows to one peer.
@@ -48,6 +62,7 @@ Nat::Mapping* Nat::map_out(const TcpPacket& packet, Time now) {
   }
   // Without a SYN there is nothing to begin with: a box that restarted, or forgot.
   if (!packet.flags().syn) return nullptr;
+  make_room(now);
   const auto& outside_address = key.local.address.is_v4() ? config_.outside_v4 : config_.outside_v6;
   const wire::IpAddress outside = outside_address.value_or(key.local.address);
   const std::optional<uint16_t> port = choose_port(outside, key.remote, now);

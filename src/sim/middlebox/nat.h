@@ -23,6 +23,8 @@ class Nat final : public Middlebox {
     Duration transitory_timeout = 240s;  // before the handshake is over, and after FIN or RST
     bool answers_unknown = false;       // a RST to what has no mapping, instead of silence
   };
+  /// More than these, and the one that was not used for longest makes room.
+  static constexpr size_t kMostMappings = 65536;
   Nat(const Config& config, uint64_t seed);
   std::string_view name() const override { return "nat"; }
   void on_packet(Direction direction, Packet packet, MiddleboxOutput& output, Time now) override;
@@ -43,6 +45,7 @@ class Nat final : public Middlebox {
   bool is_stale(const Mapping& mapping, Time now) const;
   void note(Mapping& mapping, const TcpPacket& packet, Direction direction, Time now);
   void erase(const Key& inside);
+  void make_room(Time now);
   void pass_error(Direction direction, IcmpPacket error, MiddleboxOutput& output, Time now);
   void refuse(const TcpPacket& packet, Direction direction, MiddleboxOutput& output);
   std::optional<uint16_t> choose_port(const wire::IpAddress& outside, const wire::Endpoint& peer, Time now);

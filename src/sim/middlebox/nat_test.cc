@@ -127,6 +127,27 @@ TEST_F(NatBox, APortIsFreeAgainWhenItsMappingIsStale) {
   EXPECT_EQ(box.mappings(), 1u);
 }
 
+TEST_F(NatBox, MappingsAreBounded) {
+  const wire::Endpoint first = establish();
+  auto sent = segment(kForward, "S", 100);
+  const auto open = [&](size_t i) {
+    sent.tuple.remote.address = wire::IpAddress::v4(0x0a000000 + static_cast<uint32_t>(i));
+    bench.pass(box, kForward, sent);
+  };
+  for (size_t i = 1; i < Nat::kMostMappings; ++i) open(i);
+  EXPECT_EQ(box.mappings(), Nat::kMostMappings);
+  EXPECT_EQ(in("A", first).size(), 1u);
+  bench.now += 1s;
+  EXPECT_EQ(in("A", first).size(), 1u);
+  open(Nat::kMostMappings);  // one that was used less lately goes
+  EXPECT_EQ(box.mappings(), Nat::kMostMappings);
+  EXPECT_EQ(in("A", first).size(), 1u);
+  bench.now += 11s;  // all that never got an answer are stale
+  open(Nat::kMostMappings + 1);
+  EXPECT_EQ(box.mappings(), 2u);
+  EXPECT_EQ(in("A", first).size(), 1u);
+}
+
 TEST_F(NatBox, AfterARestartNothingIsKnown) {
   const wire::Endpoint outside = establish();
   box.forget_all();

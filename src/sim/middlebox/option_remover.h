@@ -1,8 +1,10 @@
 // Removes TCP options: what 6 % of access networks did to MP_CAPABLE, 14 % on port 80 (NSDI 2012, 3.1).
 #pragma once
 
+#include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "sim/middlebox/flow_table.h"
 #include "sim/middlebox/middlebox.h"

@@ -99,10 +99,9 @@ TEST_F(RedQueue, APauseIsNotTheTimeOfAPacket) {
   offer(), offer(), offer();
   while (red->dequeue(now)) now += 1ms;
   now += 10s;
-  offer(), offer(), offer(), offer();
+  offer(), offer();  // the first leaves after ten seconds, the second leaves nothing behind
   while (red->dequeue(now)) now += 1ms;
-  const double before = red->average_bytes();
-  EXPECT_GT(before, 500);
+  EXPECT_GT(red->average_bytes(), 100);
   now += 1s - 1ms;
   offer();
   EXPECT_LT(red->average_bytes(), 1);  // a thousand packets have not come, not a tenth of one
