@@ -55,6 +55,10 @@ ConfigOptions::ConfigOptions(CLI::App& command) : command_(command) {
            ->type_name("FILE"));
   keep(command.add_option("--pcap", capture_path_, "Write all packets to this file, for Wireshark")
            ->type_name("FILE"));
+  keep(command
+           .add_option("--events", events_path_,
+                       "Write what connections decide and why to this file, a JSON object a line")
+           ->type_name("FILE"));
   keep(command.add_option("--scheduler", scheduler_, "How data are spread over the paths")
            ->check(CLI::IsMember(mptcp::scheduler_names())));
   keep(command.add_option("--congestion-control", congestion_control_, "How fast each path may be")
@@ -100,6 +104,7 @@ tl::expected<service::Config, std::string> ConfigOptions::resolve() const {
     config = std::move(*read);
   }
   if (!capture_path_.empty()) config.capture_path = capture_path_;
+  if (!events_path_.empty()) config.events_path = events_path_;
   if (!scheduler_.empty()) config.host.connection.scheduler = scheduler_;
   if (!congestion_control_.empty()) config.host.connection.congestion_control = congestion_control_;
   if (no_multipath_) config.host.connection.is_multipath = false;

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "cli/subcommands.h"
+#include "scenario/simulation.h"
 #include "scenario/swarm.h"
 
 namespace braid::cli {
@@ -26,13 +27,15 @@ Exit status: 0 all seeds are well; 1 one is not.
 Examples:
   braid swarm --seeds 2000                       on all cores
   braid swarm --seeds 1 --from 1234 --verbose    one again, with its plan
-  braid swarm --seeds 1 --from 1234 --shrink     the smallest plan that still fails)";
+  braid swarm --seeds 1 --from 1234 --shrink --pcap packets
+                                                 the smallest plan that still fails, and its packets)";
 
 struct Options {
   uint64_t seeds = 1000, from = 1;
   double minutes = 0;
   unsigned jobs = std::max(1u, std::thread::hardware_concurrency());
   bool is_verbose = false, shrinks = false;
+  std::string captures;
 };
 
 class Swarm {
@@ -43,6 +46,7 @@ class Swarm {
  private:
   void work();
   void report(uint64_t seed, const std::string& wrong);
+  void look_closer(scenario::Scenario plan);
   bool is_time_up() const {
     return options_.minutes > 0 &&
            std::chrono::steady_clock::now() - begin_ > std::chrono::duration<double>(options_.minutes * 60);
@@ -61,6 +65,19 @@ void Swarm::report(uint64_t seed, const std::string& wrong) {
   std::fflush(stdout);
 }
 
+void Swarm::look_closer(scenario::Scenario plan) {
+  if (options_.shrinks) plan = scenario::shrink(std::move(plan));
+  const std::lock_guard lock(output_);
+  if (options_.shrinks)
+    fmt::print("smallest plan found ({}):\n{}", scenario::violation_of(plan), scenario::describe(plan));
+  if (options_.captures.empty()) return;
+  scenario::SimulationOptions how;
+  how.capture_directory = options_.captures;
+  how.event_log = options_.captures + "/events.jsonl";
+  const auto done = scenario::run_simulation(plan, how);
+  if (!done) fmt::print(stderr, "braid swarm: {}\n", done.error());
+}
+
 void Swarm::work() {
   for (uint64_t i = next_++; i < options_.seeds && !is_time_up(); i = next_++) {
     const uint64_t seed = options_.from + i;
@@ -71,11 +88,7 @@ void Swarm::work() {
     }
     if (const std::string wrong = scenario::violation_of(plan); !wrong.empty()) {
       report(seed, wrong);
-      if (options_.shrinks) {
-        plan = scenario::shrink(std::move(plan));
-        const std::lock_guard lock(output_);
-        fmt::print("smallest plan found ({}):\n{}", scenario::violation_of(plan), scenario::describe(plan));
-      }
+      look_closer(std::move(plan));
     }
     ++done_;
     if (isatty(STDERR_FILENO) != 0)
@@ -103,6 +116,8 @@ void add_swarm(CLI::App& app, int& exit_status) {
   command->add_option("--jobs", options->jobs, "At once; all cores otherwise")->check(CLI::Range(1, 1024));
   command->add_flag("--verbose", options->is_verbose, "Print the plan of each seed");
   command->add_flag("--shrink", options->shrinks, "Look for a smaller plan that fails too");
+  command->add_option("--pcap", options->captures, "Write the packets and events of a seed that fails there")
+      ->type_name("DIRECTORY");
   command->callback([options, &exit_status] { exit_status = Swarm(*options).run(); });
 }
 

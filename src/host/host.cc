@@ -7,6 +7,19 @@
 
 namespace braid::host {
 
+namespace {
+auto find_endpoint(mptcp::PathConfig& paths, uint8_t id) {
+  return std::ranges::find(paths.endpoints, id, &mptcp::PathEndpoint::id);
+}
+
+/// The next that is free; 0: none is.
+uint8_t free_endpoint_id(mptcp::PathConfig& paths) {
+  uint8_t id = 1;
+  while (id != 0 && find_endpoint(paths, id) != paths.endpoints.end()) ++id;
+  return id;
+}
+}  // namespace
+
 Host::Impl::Impl(const HostConfig& host_config, RandomSource& random_source, Time now)
     : config(host_config),
       random_bits(random_source),
@@ -17,7 +30,12 @@ Host::Impl::Impl(const HostConfig& host_config, RandomSource& random_source, Tim
       sequences(random_source),
       ports(random_source, host_config.first_ephemeral_port, host_config.last_ephemeral_port),
       timers(now),
-      now_(now) {}
+      now_(now) {
+  // 0 is the initial subflow's address, and no endpoint's (RFC 8684, 3.2).
+  for (mptcp::PathEndpoint& endpoint : paths.endpoints)
+    if (endpoint.id == 0) endpoint.id = free_endpoint_id(paths);
+  std::erase_if(paths.endpoints, [](const mptcp::PathEndpoint& endpoint) { return endpoint.id == 0; });
+}
 
 Host::Impl::~Impl() {
   // While the tables that connections sign off from are still there.
@@ -102,13 +120,6 @@ void Host::set_mtu(InterfaceId interface, uint32_t mtu) { impl_->network.set_mtu
 
 // ---- paths
 
-namespace {
-auto find_endpoint(mptcp::PathConfig& paths, uint8_t id) {
-  return std::find_if(paths.endpoints.begin(), paths.endpoints.end(),
-                      [&](const mptcp::PathEndpoint& e) { return e.id == id; });
-}
-}  // namespace
-
 tl::expected<uint8_t, Error> Host::Impl::add_endpoint(mptcp::PathEndpoint endpoint, Time now) {
   now_ = now;
   if (endpoint.address.is_unspecified() || endpoint.address.is_multicast()) {
@@ -120,8 +131,7 @@ tl::expected<uint8_t, Error> Host::Impl::add_endpoint(mptcp::PathEndpoint endpoi
     }
   }
   if (endpoint.id == 0) {
-    endpoint.id = 1;
-    while (endpoint.id != 0 && find_endpoint(paths, endpoint.id) != paths.endpoints.end()) ++endpoint.id;
+    endpoint.id = free_endpoint_id(paths);
     if (endpoint.id == 0) return tl::unexpected(Error::kNoResources);
   } else if (find_endpoint(paths, endpoint.id) != paths.endpoints.end()) {
     return tl::unexpected(Error::kAddressInUse);
@@ -168,6 +178,7 @@ Error Host::remove_endpoint(uint8_t id, Time now) { return impl_->remove_endpoin
 Error Host::change_endpoint(uint8_t id, bool is_backup, bool is_fullmesh, Time now) {
   return impl_->change_endpoint(id, is_backup, is_fullmesh, now);
 }
+void Host::set_decision_log(mptcp::DecisionLog* log) { impl_->decisions = log; }
 void Host::set_limits(const mptcp::PathLimits& limits) { impl_->paths.limits = limits; }
 const mptcp::PathConfig& Host::path_config() const { return impl_->paths; }
 

@@ -106,6 +106,7 @@ struct Host::Impl final : mptcp::Environment {
   bool has_route(const wire::IpAddress& local, const wire::IpAddress& remote) const override;
   wire::IpAddress source_for(const wire::IpAddress& remote) const override;
   void wake(mptcp::Connection& connection) override;
+  mptcp::DecisionLog* decision_log() override { return decisions; }
   void on_event(mptcp::Connection& connection, mptcp::ConnectionEvent event) override;
 
   struct PendingEvent {
@@ -118,6 +119,7 @@ struct Host::Impl final : mptcp::Environment {
   ChunkPool chunk_pool;  // outlives whatever holds its chunks: what stands below
   mptcp::Counters base_counters;
   mutable mptcp::Counters shown_counters;
+  mptcp::DecisionLog* decisions = nullptr;
   mptcp::PathConfig paths;
   Network network;
   DemuxTable demux;

@@ -27,6 +27,13 @@ struct SharedUplinks::Machine {
   std::vector<Link> links;
   std::vector<LinkAddress> addresses;
   std::vector<KernelRoute> routes;  // both families, all tables
+
+  bool has_default_route(int link_index, wire::Family family) const {
+    return std::ranges::any_of(routes, [&](const KernelRoute& route) {
+      return route.table == RT_TABLE_MAIN && route.link_index == link_index && route.destination.bits == 0 &&
+             route.destination.network.family() == family;
+    });
+  }
 };
 
 Setup<void> SharedUplinks::attach(LiveHost& live) {
@@ -199,13 +206,26 @@ void SharedUplinks::tell_routes(Uplink& uplink, const Machine& machine) {
 }
 
 // Each uplink's table: what the main table has for that link, and nothing beyond, lest a path leaves by
-// another's link when its own is gone.
+// another's link when its own is gone. Only where it leads to its own neighbours alone, so that nothing of
+// that can be, neighbours on other links who call this one's address get their answer, as from the kernel.
 void SharedUplinks::sync_routes(const Machine& machine) {
   std::set<KernelRoute> wanted;
   for (const auto& [name, uplink] : uplinks_) {
     for (KernelRoute route : machine.routes) {
       if (route.table != RT_TABLE_MAIN || route.link_index == 0) continue;
       if (route.link_index != uplink.link_index) continue;
+      route.table = uplink.table;
+      wanted.insert(route);
+    }
+    for (KernelRoute route : machine.routes) {
+      const bool is_of_neighbours =
+          route.table == RT_TABLE_MAIN && !route.gateway && route.destination.bits != 0;
+      const bool is_of_other = std::ranges::any_of(uplinks_, [&](const auto& other) {
+        return other.first != name && other.second.link_index == route.link_index;
+      });
+      if (!is_of_neighbours || !is_of_other ||
+          machine.has_default_route(uplink.link_index, route.destination.network.family()))
+        continue;
       route.table = uplink.table;
       wanted.insert(route);
     }

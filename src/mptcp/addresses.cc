@@ -19,6 +19,8 @@ void Connection::Impl::on_add_addr(const wire::AddAddr& option) {
     counters().add(Counter::kAddAddrBadHmac);
     return;
   }
+  if (is_logged())
+    log({.kind = Decision::Kind::kAddressLearned, .amount = option.address_id, .address = option.address});
   establish();
   if (!announcements.echo(option)) {
     counters().add(Counter::kAddAddrDrop);
@@ -32,6 +34,7 @@ void Connection::Impl::on_add_addr(const wire::AddAddr& option) {
 void Connection::Impl::on_remove_addr(const wire::RemoveAddr& option) {
   for (const uint8_t id : option.address_ids) {
     counters().add(Counter::kRmAddrRx);
+    if (is_logged()) log({.kind = Decision::Kind::kAddressForgotten, .amount = id});
     if (path_manager != nullptr) path_manager->on_remove_addr(id, now);
     for (size_t i = 0; i < subflows.size(); ++i) {
       if (subflows[i]->remote_id == id && !subflows[i]->is_closed) close_subflow(subflows[i]->index);
@@ -41,6 +44,8 @@ void Connection::Impl::on_remove_addr(const wire::RemoveAddr& option) {
 
 void Connection::Impl::on_priority(MptcpSubflow& subflow, const wire::MpPrio& option) {
   counters().add(Counter::kMpPrioRx);
+  if (is_logged())
+    log({.kind = Decision::Kind::kPriorityChanged, .why = "by the peer", .amount = option.backup}, subflow);
   if (!option.address_id.has_value()) {
     subflow.is_backup_for_peer = option.backup;
   } else {
@@ -54,11 +59,13 @@ void Connection::Impl::on_priority(MptcpSubflow& subflow, const wire::MpPrio& op
 
 void Connection::Impl::announce(uint8_t id, const wire::IpAddress& address, uint16_t port) {
   if (!announcements.announce(id, address, port, now)) counters().add(Counter::kAddAddrTxDrop);
+  if (is_logged()) log({.kind = Decision::Kind::kAddressAnnounced, .amount = id, .address = address});
   schedule_announcements();
 }
 
 void Connection::Impl::withdraw(uint8_t id) {
   if (!announcements.withdraw(id)) counters().add(Counter::kRmAddrDrop);
+  if (is_logged()) log({.kind = Decision::Kind::kAddressWithdrawn, .amount = id});
   schedule_announcements();
 }
 
@@ -79,6 +86,8 @@ void Connection::Impl::set_backup(uint8_t index, bool is_backup) {
   MptcpSubflow* subflow = find_subflow(index);
   if (subflow == nullptr || subflow->is_closed || subflow->is_backup_for_us == is_backup) return;
   subflow->is_backup_for_us = is_backup;
+  if (is_logged())
+    log({.kind = Decision::Kind::kPriorityChanged, .why = "by us", .amount = is_backup}, *subflow);
   if (!subflow->is_joined()) return;
   subflow->is_priority_due = true;
   ask_for_bare_ack(*subflow);
@@ -106,7 +115,10 @@ void Connection::Impl::on_local_address_removed(const wire::IpAddress& address) 
     subflow.drop(tcp::CloseReason::kTimedOut, now);
   }
   // The peer is told, on whatever subflow there is or will be.
-  if (was_in_use && negotiation.state == MultipathState::kEstablished) withdraw(id);
+  if (was_in_use && negotiation.state == MultipathState::kEstablished) {
+    withdraw(id);
+    if (id == 0) is_initial_address_withdrawn = true;
+  }
   is_another_round_due = true;
   env.wake(self);
 }

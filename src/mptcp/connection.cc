@@ -41,6 +41,11 @@ void Connection::Impl::raise_readable() {
 void Connection::Impl::raise_over(ConnectionEvent event) {
   if (closing.is_over) return;
   closing.is_over = true;
+  if (is_logged()) {
+    const bool has_failed = event == ConnectionEvent::kFailed;
+    log({.kind = has_failed ? Decision::Kind::kFailed : Decision::Kind::kClosed,
+         .why = has_failed ? to_string(error) : std::string_view()});
+  }
   timers.fill(kNever);
   raise(event);
   raise_readable();
@@ -206,7 +211,12 @@ void Connection::on_icmp_for(tcp::Subflow& subflow, const wire::IcmpError& icmp,
 bool Connection::on_join(const wire::TcpSegment& syn, const wire::MpJoinSyn& join, wire::ResetReason& reason,
                          Time now) {
   impl_->now = now;
-  return impl_->on_join(syn, join, reason);
+  const bool is_taken = impl_->on_join(syn, join, reason);
+  if (!is_taken && impl_->is_logged())
+    impl_->log({.kind = Decision::Kind::kJoinRefused,
+                .why = to_string(reason),
+                .address = syn.tuple.remote.address});
+  return is_taken;
 }
 
 void Connection::advance(Time now) {
@@ -278,16 +288,19 @@ void Connection::add_options(tcp::Subflow& subflow, const tcp::SegmentContext& c
 void Connection::on_acked(tcp::Subflow& subflow, StreamOffset snd_una, Time) {
   impl_->on_acked(impl_->member(subflow), snd_una);
 }
-void Connection::on_retransmission_timeout(tcp::Subflow& subflow, uint32_t, Time) {
+void Connection::on_retransmission_timeout(tcp::Subflow& subflow, uint32_t count, Time) {
   MptcpSubflow& stalled = impl_->member(subflow);
   if (!impl_->negotiation.is_multipath() || !stalled.is_joined()) return;
   impl_->counters().add(Counter::kSubflowStale);
-  impl_->offer_to_others(stalled);
+  const uint64_t offered = impl_->offer_to_others(stalled);
+  if (count == 1 && impl_->is_logged())
+    impl_->log({.kind = Decision::Kind::kPathStalled, .amount = offered}, stalled);
   impl_->update_probe_limits();
 }
 void Connection::on_path_recovered(tcp::Subflow& subflow, Time) {
   MptcpSubflow& recovered = impl_->member(subflow);
   impl_->counters().add(Counter::kSubflowRecover);
+  if (impl_->is_logged()) impl_->log({.kind = Decision::Kind::kPathRecovered}, recovered);
   impl_->sending.reinjections.forget(recovered.index);
   recovered.reinjected_to = recovered.snd_una();
   impl_->update_probe_limits();

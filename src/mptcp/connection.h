@@ -61,6 +61,7 @@ enum class ConnectionError : uint8_t {
   kNetUnreachable,
   kAborted
 };
+std::string_view to_string(ConnectionError error);
 
 struct ConnectionConfig {
   bool is_multipath = true;

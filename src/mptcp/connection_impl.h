@@ -126,7 +126,8 @@ struct Connection::Impl {
   ConnectionError error = ConnectionError::kNone;
   bool was_established = false;
   wire::Endpoint local, remote;
-  uint8_t most_subflows = 0;  // ever at once
+  bool is_initial_address_withdrawn = false;  // REMOVE_ADDR 0 was sent
+  uint8_t most_subflows = 0;                  // ever at once
 
   // The group outlives the controllers in the subflows, and so is declared before them.
   std::unique_ptr<CoupledGroup> group;
@@ -193,7 +194,13 @@ struct Connection::Impl {
   tcp::SegmentVerdict on_join_syn_ack(MptcpSubflow& subflow, const wire::TcpSegment& segment);
   tcp::SegmentVerdict on_join_segment(MptcpSubflow& subflow, const wire::TcpSegment& segment);
   void on_join_up(MptcpSubflow& subflow);
+  bool is_backup_endpoint(uint8_t id) const;
   uint8_t local_id_of(const wire::IpAddress& address) const;
+
+  /// Only with somebody to read it: decide with is_logged() whether to say anything.
+  bool is_logged() const { return env.decision_log() != nullptr; }
+  void log(Decision decision);
+  void log(Decision decision, const MptcpSubflow& subflow);
 
   // ---- options.cc: what goes on a segment
   void add_options(MptcpSubflow& subflow, const tcp::SegmentContext& context, wire::TcpOptions& options,
@@ -214,7 +221,7 @@ struct Connection::Impl {
   void on_data_ack(DataOffset ack, uint64_t window);
   void on_data_progress();
   void on_acked(MptcpSubflow& subflow, StreamOffset snd_una);
-  void offer_to_others(MptcpSubflow& subflow);
+  uint64_t offer_to_others(MptcpSubflow& subflow);  ///< how many octets
   void on_data_retransmit_timer();
   std::optional<DataRange> missing_at_peer() const;
   void repeat_missing(DataRange missing);

@@ -9,6 +9,7 @@
 #include "base/sequence.h"
 #include "base/time.h"
 #include "mptcp/counters.h"
+#include "mptcp/decision.h"
 #include "mptcp/keys.h"
 #include "mptcp/path_manager/path_manager.h"
 #include "tcp/subflow.h"
@@ -65,6 +66,8 @@ class Environment {
   virtual void wake(Connection& connection) = 0;
   /// May come from inside any call of the connection: note it, and act on it after that call has returned.
   virtual void on_event(Connection& connection, ConnectionEvent event) = 0;
+  /// Who wants to know what connections decide; null: nobody.
+  virtual DecisionLog* decision_log() { return nullptr; }
 };
 
 }  // namespace braid::mptcp

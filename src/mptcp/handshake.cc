@@ -148,6 +148,7 @@ void Connection::Impl::establish() {
   if (negotiation.state != MultipathState::kConfirmed) return;
   negotiation.state = MultipathState::kEstablished;
   counters().add(Counter::kCurrEstab);
+  if (is_logged()) log({.kind = Decision::Kind::kMultipath});
   MptcpSubflow* first = initial();
   if (first == nullptr || first->is_closed || closing.are_subflows_closing) return;
   path_manager = make_path_manager(config.path_manager, env.path_config(), self);
@@ -161,6 +162,7 @@ void Connection::Impl::fall_back(FallbackReason reason) {
   if (negotiation.state == MultipathState::kEstablished) counters().subtract(Counter::kCurrEstab);
   negotiation.state = MultipathState::kFallback;
   negotiation.fallback = reason;
+  if (is_logged()) log({.kind = Decision::Kind::kFellBack, .why = to_string(reason)});
   if (negotiation.has_local_key) env.release_token(negotiation.local.token);
   negotiation.has_local_key = false;
   // The subflow's own window says it all.
@@ -212,6 +214,8 @@ void Connection::Impl::on_established(MptcpSubflow& subflow) {
   }
   was_established = true;
   subflow.was_up = true;
+  if (is_logged())
+    log({.kind = Decision::Kind::kOpened, .why = negotiation.is_server ? "by the peer" : "by us"}, subflow);
   most_subflows = 1;
   raise(negotiation.is_server ? ConnectionEvent::kAcceptable : ConnectionEvent::kEstablished);
   raise(ConnectionEvent::kWritable);

@@ -17,6 +17,26 @@ std::string_view to_string(MultipathState state) {
   return "?";
 }
 
+std::string_view to_string(ConnectionError error) {
+  switch (error) {
+    case ConnectionError::kNone:
+      return "none";
+    case ConnectionError::kRefused:
+      return "refused";
+    case ConnectionError::kReset:
+      return "reset";
+    case ConnectionError::kTimedOut:
+      return "timed-out";
+    case ConnectionError::kUnreachable:
+      return "unreachable";
+    case ConnectionError::kNetUnreachable:
+      return "net-unreachable";
+    case ConnectionError::kAborted:
+      return "aborted";
+  }
+  return "?";
+}
+
 std::string_view to_string(FallbackReason reason) {
   switch (reason) {
     case FallbackReason::kNone:

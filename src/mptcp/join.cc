@@ -32,17 +32,21 @@ bool Connection::Impl::on_join(const wire::TcpSegment& syn, const wire::MpJoinSy
   subflow->remote_nonce = join.sender_nonce;
   subflow->local_nonce = env.random().next32();
   subflow->join_deadline = now + config.join_timeout;
-  for (const PathEndpoint& endpoint : env.path_config().endpoints) {
-    if (endpoint.id == subflow->local_id && subflow->local_id != 0)
-      subflow->is_backup_for_us = endpoint.is_backup;
-  }
+  subflow->is_backup_for_us = is_backup_endpoint(subflow->local_id);
   subflow->accept(syn, now);
+  if (is_logged()) log({.kind = Decision::Kind::kSubflowAccepted}, *subflow);
   return true;
+}
+
+bool Connection::Impl::is_backup_endpoint(uint8_t id) const {
+  return id != 0 && std::ranges::any_of(env.path_config().endpoints, [&](const PathEndpoint& endpoint) {
+           return endpoint.id == id && endpoint.is_backup;
+         });
 }
 
 /// The address ID that the peer knows an address of ours by, or a new one.
 uint8_t Connection::Impl::local_id_of(const wire::IpAddress& address) const {
-  if (address == local.address) return 0;
+  if (address == local.address && !is_initial_address_withdrawn) return 0;
   for (const PathEndpoint& endpoint : env.path_config().endpoints) {
     if (endpoint.address == address) return endpoint.id;
   }
@@ -69,6 +73,9 @@ bool Connection::Impl::open_subflow(wire::Endpoint from, uint8_t local_id, const
   if (from.address.is_unspecified()) {
     from.address = env.source_for(to.address);
     if (from.address.is_unspecified()) return false;
+    // The ID is of the address that the route chose: the peer is to close this path when that address goes.
+    local_id = local_id_of(from.address);
+    is_backup = is_backup || is_backup_endpoint(local_id);
   }
   if (from.address.family() != to.address.family() || env.mtu_of(from.address) == 0 ||
       !env.has_route(from.address, to.address))
@@ -95,6 +102,7 @@ bool Connection::Impl::open_subflow(wire::Endpoint from, uint8_t local_id, const
   announcements.on_in_use(local_id);
   counters().add(Counter::kJoinSynTx);
   subflow->connect(now);
+  if (is_logged()) log({.kind = Decision::Kind::kSubflowOpened}, *subflow);
   is_another_round_due = true;
   env.wake(self);
   return true;
@@ -157,6 +165,7 @@ void Connection::Impl::on_join_up(MptcpSubflow& subflow) {
   subflow.join = JoinState::kUp;
   subflow.join_deadline = subflow.join_ack_at = kNever;
   subflow.was_up = true;
+  if (is_logged()) log({.kind = Decision::Kind::kSubflowUp}, subflow);
   if (!is_ours) ask_for_ack(subflow);  // the fourth
   timer(ConnectionTimer::kSurvive) = kNever;
   most_subflows = std::max(most_subflows, static_cast<uint8_t>(subflows.size()));

@@ -192,10 +192,10 @@ void Writer::ack() {
   }
   // At the end an announcement would only take the place of the last DATA_ACK, and invite a join to nothing.
   const bool is_ending = connection.closing.is_fin_sent && connection.receiving.is_fin_consumed;
-  // The first DATA_ACK comes first: if a network takes the ADD_ADDR off, the bare ACK that is left would look
-  // like one from a peer that reads plain TCP.
-  const bool owes_first =
-      !connection.receiving.has_sent_data_ack && connection.receiving.data.data_rcv_nxt() > DataOffset(1);
+  // The first DATA_ACK comes first, even if it can only say that nothing of a checksummed map is in yet: if a
+  // network takes the ADD_ADDR off, the bare ACK that is left would look like one from a peer that reads plain
+  // TCP.
+  const bool owes_first = !connection.receiving.has_sent_data_ack && subflow.rcv_nxt() > StreamOffset(1);
   if (negotiation.state == MultipathState::kEstablished && !is_ending &&
       connection.announcements.is_due(connection.now)) {
     if (!owes_first) announcement();

@@ -129,6 +129,7 @@ std::optional<DataRange> Connection::Impl::rescue_head(MptcpSubflow& subflow, ui
     recovery.congestion_control().on_congestion(
         {.now = now, .in_flight_bytes = recovery.in_flight_bytes(), .srtt = recovery.rtt().srtt()});
     holder->penalised_at = now;
+    if (is_logged()) log({.kind = Decision::Kind::kPenalised, .why = "it blocks the window"}, *holder);
   }
   DataOffset end = sending.next;
   for (size_t i = 0; i < std::min(holder->tx.size(), kMapsSearchedForHead); ++i) {
@@ -137,6 +138,8 @@ std::optional<DataRange> Connection::Impl::rescue_head(MptcpSubflow& subflow, ui
   }
   end = std::min(end, head + max_bytes);
   sending.rescued_to = end;
+  if (is_logged())
+    log({.kind = Decision::Kind::kReinjected, .why = "the window is blocked", .amount = end - head}, subflow);
   return DataRange{head, end};
 }
 
@@ -272,16 +275,19 @@ void Connection::Impl::on_acked(MptcpSubflow& subflow, StreamOffset snd_una) {
 }
 
 /// Everything the subflow holds and has not offered before may go on another.
-void Connection::Impl::offer_to_others(MptcpSubflow& subflow) {
-  if (!negotiation.is_multipath()) return;
+uint64_t Connection::Impl::offer_to_others(MptcpSubflow& subflow) {
+  if (!negotiation.is_multipath()) return 0;
   const DataOffset una = sending.buffer.data_una();
+  uint64_t offered = 0;
   for (size_t i = 0; i < subflow.tx.size(); ++i) {
     const DataMap& map = subflow.tx[i];
     if (map.stream_begin < subflow.reinjected_to || map.data_end() <= una) continue;
     sending.reinjections.push({std::max(map.data_begin, una), map.data_end()}, subflow.index);
+    offered += map.data_end() - std::max(map.data_begin, una);
   }
   subflow.reinjected_to = subflow.snd_end();
   is_another_round_due = true;
+  return offered;
 }
 
 /// The subflows acknowledged, DATA_ACK does not follow: a proxy acknowledged what it then lost, or a DSS was
@@ -333,6 +339,10 @@ void Connection::Impl::repeat_missing(DataRange missing) {
   }
   const bool has_other = suspect != nullptr && usable > 1;
   sending.reinjections.push(missing, has_other ? suspect->index : ReinjectionQueue::kNobody);
+  if (is_logged())
+    log({.kind = Decision::Kind::kReinjected,
+         .why = "acknowledged by a subflow only",
+         .amount = missing.size()});
   is_another_round_due = true;
 }
 

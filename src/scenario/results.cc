@@ -28,6 +28,9 @@ std::string outcome(const ConnectionResult& c) {
 }
 
 constexpr size_t kMostLinesOfAKind = 40;
+constexpr double kTooLate = 2e-3;  // seconds
+
+double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 }  // namespace
 
@@ -47,9 +50,35 @@ DelaySummary summarise(std::vector<double> seconds) {
   return summary;
 }
 
+std::vector<LinkResult> links_of(const sim::Network& network) {
+  const double elapsed = seconds(network.now().time_since_epoch());
+  std::vector<LinkResult> results;
+  for (const auto& link : network.links()) {
+    for (const sim::Direction direction : {sim::Direction::kForward, sim::Direction::kBackward}) {
+      const sim::Channel& channel = std::as_const(*link).channel(direction);
+      const sim::ChannelTotals t = channel.totals(network.now());
+      const bool has_rate = channel.config().bits_per_second != 0;
+      results.push_back({.name = link->name(),
+                         .direction = direction == sim::Direction::kForward ? "forward" : "backward",
+                         .packets = t.delivered_packets,
+                         .bytes = t.delivered_bytes,
+                         .utilisation = has_rate && elapsed > 0 ? seconds(t.busy) / elapsed : 0,
+                         .queue_mean_bytes = elapsed > 0 ? t.queue_byte_seconds / elapsed : 0,
+                         .queue_max_bytes = t.queue_max_bytes,
+                         .dropped_queue = t.dropped_queue,
+                         .dropped_loss = t.dropped_loss,
+                         .dropped_down = t.dropped_down,
+                         .dropped_mtu = t.dropped_mtu,
+                         .marked = t.marked});
+    }
+  }
+  return results;
+}
+
 bool Results::is_sound() const {
   return std::ranges::all_of(connections,
-                             [](const ConnectionResult& c) { return c.is_intact && c.failure.empty(); });
+                             [](const ConnectionResult& c) { return c.is_intact && c.failure.empty(); }) &&
+         std::ranges::all_of(programs, [](const ProgramResult& p) { return p.exit_status.value_or(0) == 0; });
 }
 
 double Results::goodput_bits_per_s() const {
@@ -66,7 +95,8 @@ double Results::goodput_bits_per_s() const {
 nlohmann::ordered_json Results::to_json() const {
   nlohmann::ordered_json json = {{"scenario", scenario},
                                  {"seed", seed},
-                                 {"simulated_s", simulated_s},
+                                 {"clock", is_real_time ? "real" : "virtual"},
+                                 {"elapsed_s", elapsed_s},
                                  {"packet_hops", packet_hops},
                                  {"events", events},
                                  {"goodput_bits_per_s", goodput_bits_per_s()},
@@ -120,12 +150,33 @@ nlohmann::ordered_json Results::to_json() const {
                              {"dropped_mtu", l.dropped_mtu},
                              {"marked", l.marked}});
   }
+  for (const ProgramResult& p : programs) {
+    nlohmann::ordered_json one = {
+        {"host", p.host}, {"command", p.command}, {"start_s", p.start_s}, {"end_s", p.end_s}};
+    one["exit_status"] = p.exit_status ? nlohmann::ordered_json(*p.exit_status) : nlohmann::ordered_json();
+    one["output"] = p.output;
+    json["programs"].push_back(std::move(one));
+  }
+  if (is_real_time) {
+    json["lateness_s"] = {{"packets", lateness.count},
+                          {"median", lateness.median},
+                          {"p95", lateness.p95},
+                          {"p99", lateness.p99},
+                          {"max", lateness.max}};
+  }
   return json;
 }
 
 std::string Results::to_text() const {
-  std::string out = fmt::format("{}, seed {}: {:.3f} s simulated, {} packets over links\n\n", scenario, seed,
-                                simulated_s, packet_hops);
+  std::string out = fmt::format("{}, seed {}: {:.3f} s {}, {} packets over links\n", scenario, seed,
+                                elapsed_s, is_real_time ? "in real time" : "simulated", packet_hops);
+  if (is_real_time) {
+    out += fmt::format("packets came out after they were due by {:.0f} us (median), {:.0f} us (99 %)\n",
+                       lateness.median * 1e6, lateness.p99 * 1e6);
+    if (lateness.p99 > kTooLate)
+      out += "This machine is too slow for the scenario: take smaller rates, or the simulator.\n";
+  }
+  out += '\n';
   size_t number = 0;
   for (const ConnectionResult& c : connections) {
     if (++number > kMostLinesOfAKind) {
@@ -152,6 +203,11 @@ std::string Results::to_text() const {
           total == 0 ? 0.0 : 100.0 * static_cast<double>(s.sent_bytes) / static_cast<double>(total),
           s.srtt_ms, s.retransmissions, s.timeouts);
     }
+  }
+  for (const ProgramResult& p : programs) {
+    out += fmt::format("{}: {}  {:.3f} s  {}\n", p.host, p.command, p.end_s - p.start_s,
+                       p.exit_status ? fmt::format("exit status {}", *p.exit_status) : "ended at the end");
+    if (p.exit_status.value_or(0) != 0) out += p.output + '\n';
   }
   out += fmt::format("\n{:<24} {:<9} {:>10} {:>6} {:>10} {:>10} {:>8} {:>8} {:>8}\n", "link", "direction",
                      "carried", "used", "queue mean", "queue max", "overflow", "lost", "down");

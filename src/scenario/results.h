@@ -3,8 +3,11 @@
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "sim/network.h"
 
 namespace braid::scenario {
 
@@ -43,6 +46,9 @@ struct LinkResult {
   uint64_t dropped_queue = 0, dropped_loss = 0, dropped_down = 0, dropped_mtu = 0, marked = 0;
 };
 
+/// What the directions of a network's links did up to now.
+std::vector<LinkResult> links_of(const sim::Network& network);
+
 /// One value at one time, a row of the CSV.
 struct Sample {
   double time_s = 0;
@@ -51,18 +57,29 @@ struct Sample {
   double value = 0;
 };
 
+/// A program of the scenario, in real time.
+struct ProgramResult {
+  std::string host, command;
+  double start_s = 0, end_s = 0;
+  std::optional<int> exit_status;  // nothing: it was ended, since nobody waits for it
+  std::string output;              // the last of what it wrote, both streams
+};
+
 struct Results {
   std::string scenario;
   uint64_t seed = 0;
-  double simulated_s = 0;
+  bool is_real_time = false;
+  double elapsed_s = 0;
   uint64_t packet_hops = 0, events = 0;
   uint64_t retransmissions = 0;  // segments, of all hosts; a host that was restarted has forgotten
   DelaySummary delay;            // of all connections together
   std::vector<ConnectionResult> connections;
   std::vector<LinkResult> links;
+  std::vector<ProgramResult> programs;
+  DelaySummary lateness;  // of packets, in real time: after they were due at the far end of their link
   std::vector<Sample> series;
 
-  /// False: a byte was wrong, or a connection failed.
+  /// False: a byte was wrong, or a connection or a program failed.
   bool is_sound() const;
   /// What all connections delivered, from the first's start to the last's end.
   double goodput_bits_per_s() const;

@@ -49,6 +49,7 @@ class Reader {
   void read_middleboxes(TomlTable& table, LinkSpec& link);
   void read_event(const toml::table& table);
   void read_workload(const toml::table& table);
+  void read_program(const toml::table& table);
   void read_what_it_does(TomlTable& table, const std::string& kind, WorkloadSpec& workload);
   void read_distribution(TomlTable& table, std::string_view key, bool is_time, Distribution& out);
   template <class Read>
@@ -91,6 +92,12 @@ void Reader::read_hosts(const toml::table* hosts) {
     table.read("add_addr_accepted", spec.config.paths.limits.add_addr_accepted, 0, 64);
     config::read_connection(table, spec.config.connection);
     table.refuse_others();
+    if (!node.is_table()) continue;
+    toml::table connection = *node.as_table();
+    for (const char* other : {"stack", "subflows", "add_addr_accepted"}) connection.erase(other);
+    std::ostringstream text;
+    text << connection;
+    spec.connection_toml = text.str();
   }
 }
 
@@ -297,6 +304,20 @@ void Reader::read_workload(const toml::table& found) {
   scenario_.workloads.push_back(std::move(workload));
 }
 
+void Reader::read_program(const toml::table& found) {
+  TomlTable table(&found, "[[program]]", errors_);
+  ProgramSpec program;
+  program.host = read_node(table, "host");
+  table.read("command", program.command);
+  if (program.command.empty()) table.complain("command", "is needed: what to run, such as \"iperf3 -s -1\"");
+  Duration start{0};
+  table.read_duration("start", start);
+  program.start = Time(start);
+  table.read("background", program.is_background);
+  table.refuse_others();
+  scenario_.programs.push_back(std::move(program));
+}
+
 template <class Read>
 void Reader::for_each_table(TomlTable& root, std::string_view key, Read read) {
   const toml::array* array = root.read_array(key, fmt::format("an array of tables: [[{}]]", key));
@@ -328,11 +349,10 @@ Scenario Reader::read() {
   read_links(root.read_table("links"));
   for_each_table(root, "event", [this](const toml::table& table) { read_event(table); });
   for_each_table(root, "workload", [this](const toml::table& table) { read_workload(table); });
+  for_each_table(root, "program", [this](const toml::table& table) { read_program(table); });
   root.refuse_others();
   if (errors_.empty() && scenario_.links.empty())
     errors_.add({1, 1}, "there are no links: add [links.NAME] with between = [\"client\", \"server\"]");
-  if (errors_.empty() && scenario_.workloads.empty())
-    errors_.add({1, 1}, "nothing happens: add [[workload]] with from = \"client\", to = \"server\"");
   return std::move(scenario_);
 }
 
@@ -360,6 +380,20 @@ tl::expected<Scenario, std::string> parse(std::string_view text, std::string_vie
 }
 
 }  // namespace
+
+std::string_view to_string(WorkloadSpec::Kind kind) {
+  switch (kind) {
+    case WorkloadSpec::Kind::kBulk:
+      return "bulk";
+    case WorkloadSpec::Kind::kBlocks:
+      return "blocks";
+    case WorkloadSpec::Kind::kRequests:
+      return "requests";
+    case WorkloadSpec::Kind::kOnOff:
+      return "on-off";
+  }
+  return "?";
+}
 
 tl::expected<Scenario, std::string> parse_scenario(std::string_view text, std::string_view name,
                                                    const std::vector<Override>& overrides) {

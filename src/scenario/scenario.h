@@ -20,6 +20,7 @@ struct HostSpec {
   std::string name;
   bool is_linux = false;  // the kernel's stack: only in real time
   host::HostConfig config;
+  std::string connection_toml;  // the settings of connections as the file has them, for a daemon's own file
 };
 
 struct MiddleboxSpec {
@@ -76,6 +77,16 @@ struct WorkloadSpec {
   Distribution on, off;                   // kOnOff
 };
 
+std::string_view to_string(WorkloadSpec::Kind kind);
+
+/// A real program, in real time only.
+struct ProgramSpec {
+  std::string host;
+  std::string command;  // of a shell; {NAME} stands for the address of the host NAME
+  Time start{};
+  bool is_background = false;  // a server: nobody waits for its end
+};
+
 struct Scenario {
   std::string name;
   Duration duration{10s};
@@ -89,6 +100,7 @@ struct Scenario {
   std::vector<RouteSpec> routes;
   std::vector<EventSpec> events;
   std::vector<WorkloadSpec> workloads;
+  std::vector<ProgramSpec> programs;
 };
 
 /// One `--set key=value`; the key is a dotted path, the value TOML, or else a string.

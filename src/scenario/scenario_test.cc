@@ -1,10 +1,15 @@
 // Scenario files: what is wrong with them is said where it is; what they say is what happens.
 #include "scenario/scenario.h"
 
+#include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "scenario/simulation.h"
 
@@ -107,11 +112,105 @@ TEST(Simulations, TheSameSeedGivesTheSameResults) {
   Scenario scenario = parsed(kTwoPaths, {{"links.one.loss", "0.01"}, {"links.two.jitter", "5ms"}});
   const auto json = [&](uint64_t seed) {
     scenario.seed = seed;
-    auto result = simulate(scenario, {.records_series = true, .on_progress = {}});
+    auto result =
+        run_simulation(scenario,
+                       {.records_series = true, .capture_directory = {}, .event_log = {}, .on_progress = {}})
+            .value();
     return result.to_json().dump() + result.series_csv();
   };
   EXPECT_EQ(json(3), json(3));
   EXPECT_NE(json(3), json(4));
+}
+
+// What the hosts are told of: both withdraw the address, keep the other path, and use this one again.
+TEST(Simulations, APathThatLosesItsCarrierIsLeftAndUsedAgain) {
+  for (const char* lost : {"one", "two"}) {
+    const std::string event = fmt::format("[[event]]\nlink = \"{}\"\nsilent = false\n", lost);
+    const std::string text = std::string(kTwoPaths) + event + "at = \"1s\"\naction = \"down\"\n" + event +
+                             "at = \"2s\"\naction = \"up\"\n";
+    const Results results =
+        simulate(parsed(text, {{"workload", "[{from='client', to='server', bytes='12 MB'}]"}}));
+    const ConnectionResult& c = results.connections[0];
+    EXPECT_TRUE(c.is_complete && c.is_intact) << lost;
+    // Both paths nearly all of the time.
+    EXPECT_GT(c.goodput_bits_per_s, 11.5e6) << lost;
+  }
+}
+
+std::string read_file(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// A directory that goes with the test.
+struct Workplace {
+  std::filesystem::path path =
+      std::filesystem::temp_directory_path() / fmt::format("braid-test-{}", getpid());
+  ~Workplace() { std::filesystem::remove_all(path); }
+};
+
+TEST(Simulations, CapturesHoldEveryPacketOfEachInterface) {
+  const Workplace workplace;
+  const Results results = run_simulation(parsed(kTwoPaths), {.records_series = false,
+                                                             .capture_directory = workplace.path.string(),
+                                                             .event_log = {},
+                                                             .on_progress = {}})
+                              .value();
+  for (const char* name : {"one", "two"}) {
+    uint64_t delivered = 0;
+    for (const LinkResult& link : results.links)
+      if (link.name == name) delivered += link.packets;
+    uint64_t inbound = 0;
+    for (const char* host : {"client", "server"}) {
+      const std::string bytes = read_file(workplace.path / fmt::format("{}-{}.pcapng", host, name));
+      const auto word = [&](size_t at) {
+        uint32_t value = 0;
+        std::memcpy(&value, bytes.data() + at, sizeof(value));
+        return value;
+      };
+      ASSERT_GT(bytes.size(), 100u);
+      EXPECT_EQ(word(0), 0x0a0d0d0au);  // a section header first
+      uint64_t last_time = 0;
+      for (size_t at = 0; at < bytes.size(); at += word(at + 4)) {
+        ASSERT_EQ(word(at + 4), word(at + word(at + 4) - 4)) << "a block's length is at both of its ends";
+        if (word(at) != 6) continue;  // an enhanced packet
+        const uint64_t time = uint64_t{word(at + 12)} << 32 | word(at + 16);
+        EXPECT_GE(time, last_time);
+        last_time = time;
+        EXPECT_EQ(static_cast<uint8_t>(bytes[at + 28]) >> 4, 4) << "an IPv4 packet";
+        // The last option but the end: which way it went.
+        inbound += word(at + word(at + 4) - 12) == 1;
+      }
+      EXPECT_LE(last_time, 20'000'000'000u);
+    }
+    EXPECT_EQ(inbound, delivered) << name;
+  }
+}
+
+TEST(Simulations, TheEventLogSaysWhatWasDecidedAndWhy) {
+  const Workplace workplace;
+  std::filesystem::create_directory(workplace.path);
+  const std::string path = workplace.path / "events.jsonl";
+  const std::string text =
+      std::string(kTwoPaths) + "[[event]]\nat = \"1s\"\nlink = \"one\"\nsilent = false\n";
+  run_simulation(parsed(text),
+                 {.records_series = false, .capture_directory = {}, .event_log = path, .on_progress = {}})
+      .value();
+  std::vector<std::string> seen;
+  double last = 0;
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    const auto event = nlohmann::json::parse(line);
+    EXPECT_GE(event["time_s"], last);
+    last = event["time_s"];
+    if (event.value("host", "client") == "client")
+      seen.push_back(event["event"].get<std::string>() + " " + event.value("why", ""));
+  }
+  using testing::Contains;
+  EXPECT_EQ(seen.front(), "opened by us");
+  for (const char* wanted : {"multipath ", "address-learned ", "subflow-opened ", "subflow-up ", "link-down ",
+                             "subflow-ended local-address-gone"})
+    EXPECT_THAT(seen, Contains(wanted));
 }
 
 TEST(Simulations, EventsHappen) {

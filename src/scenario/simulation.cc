@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <memory>
 
+#include "scenario/capture.h"
+#include "scenario/event_log.h"
+#include "scenario/flows.h"
 #include "scenario/traffic.h"
 #include "scenario/world.h"
 
@@ -12,30 +15,15 @@ namespace braid::scenario {
 
 namespace {
 
-constexpr uint16_t kFirstPort = 5001;
-
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 double seconds(Time time) { return seconds(time.time_since_epoch()); }
-
-const char* name_of(WorkloadSpec::Kind kind) {
-  switch (kind) {
-    case WorkloadSpec::Kind::kBulk:
-      return "bulk";
-    case WorkloadSpec::Kind::kBlocks:
-      return "blocks";
-    case WorkloadSpec::Kind::kRequests:
-      return "requests";
-    case WorkloadSpec::Kind::kOnOff:
-      return "on-off";
-  }
-  return "?";
-}
 
 class Simulation {
  public:
   Simulation(const Scenario& scenario, const SimulationOptions& options)
       : scenario_(scenario), options_(options), world_(scenario, scenario.seed) {}
-  Results run();
+  Results run(EventLog* log);
+  World& world() { return world_; }
 
  private:
   struct Flow {
@@ -56,26 +44,24 @@ class Simulation {
   void collect();
 
   const Scenario& scenario_;
-  const SimulationOptions& options_;
+  const SimulationOptions options_;
   World world_;
   std::vector<Flow> flows_;
   Results results_;
 };
 
 void Simulation::make_traffic() {
-  std::map<std::string, uint16_t> next_port;
-  uint64_t number = 0;
-  for (const WorkloadSpec& spec : scenario_.workloads) {
-    for (uint32_t i = 0; i < spec.connections; ++i) {
-      const auto port = static_cast<uint16_t>(kFirstPort + next_port[spec.to]++);
-      Flow& flow = flows_.emplace_back();
-      flow.traffic = std::make_unique<Traffic>(
-          spec,
-          Traffic::Ends{&world_.host(spec.from), &world_.host(spec.to), {world_.address_of(spec.to), port}},
-          world_.network().seed_for(fmt::format("traffic {}", number++)));
-      flow.traffic->listen();
-      world_.network().events().schedule(*flow.traffic, spec.start);
-    }
+  sim::Network& network = world_.network();
+  for (const FlowPlan& plan : flows_of(scenario_)) {
+    const WorkloadSpec& spec = *plan.spec;
+    Flow& flow = flows_.emplace_back();
+    flow.traffic = std::make_unique<Traffic>(
+        spec,
+        Traffic::Ends{
+            &world_.host(spec.from), &world_.host(spec.to), {world_.address_of(spec.to), plan.port}},
+        network.seed_for(plan.seed_name));
+    flow.traffic->listen();
+    network.events().schedule(*flow.traffic, spec.start);
   }
 }
 
@@ -131,7 +117,7 @@ ConnectionResult Simulation::result_of(const Flow& flow) {
   const Traffic& traffic = *flow.traffic;
   const WorkloadSpec& spec = traffic.spec();
   ConnectionResult result;
-  result.kind = name_of(spec.kind);
+  result.kind = to_string(spec.kind);
   result.from = spec.from;
   result.to = spec.to;
   result.bytes = traffic.delivered_bytes();
@@ -161,7 +147,7 @@ void Simulation::collect() {
   const double elapsed = seconds(network.now());
   results_.scenario = scenario_.name;
   results_.seed = scenario_.seed;
-  results_.simulated_s = elapsed;
+  results_.elapsed_s = elapsed;
   results_.packet_hops = network.packet_hops();
   results_.events = network.events().events_run();
   std::vector<double> delays;
@@ -172,27 +158,10 @@ void Simulation::collect() {
   results_.delay = summarise(std::move(delays));
   for (const auto& host : network.hosts())
     results_.retransmissions += host->host().counters()[mptcp::Counter::kTcpRetransSegs];
-  for (const auto& link : network.links()) {
-    for (const sim::Direction direction : {sim::Direction::kForward, sim::Direction::kBackward}) {
-      const sim::ChannelTotals t = link->channel(direction).totals(network.now());
-      const bool has_rate = link->channel(direction).config().bits_per_second != 0;
-      results_.links.push_back({.name = link->name(),
-                                .direction = direction == sim::Direction::kForward ? "forward" : "backward",
-                                .packets = t.delivered_packets,
-                                .bytes = t.delivered_bytes,
-                                .utilisation = has_rate && elapsed > 0 ? seconds(t.busy) / elapsed : 0,
-                                .queue_mean_bytes = elapsed > 0 ? t.queue_byte_seconds / elapsed : 0,
-                                .queue_max_bytes = t.queue_max_bytes,
-                                .dropped_queue = t.dropped_queue,
-                                .dropped_loss = t.dropped_loss,
-                                .dropped_down = t.dropped_down,
-                                .dropped_mtu = t.dropped_mtu,
-                                .marked = t.marked});
-    }
-  }
+  results_.links = links_of(network);
 }
 
-Results Simulation::run() {
+Results Simulation::run(EventLog* log) {
   make_traffic();
   std::vector<EventSpec> events = scenario_.events;
   std::ranges::stable_sort(events, {}, &EventSpec::at);
@@ -204,7 +173,10 @@ Results Simulation::run() {
     const Time next = std::min({end, sample_at, event_at});
     run_until(next);
     if (world_.network().now() < next) break;  // everything is over
-    for (; event != events.end() && event->at <= next; ++event) world_.apply(*event);
+    for (; event != events.end() && event->at <= next; ++event) {
+      if (log != nullptr) log->add(*event);
+      world_.apply(*event);
+    }
     if (next >= sample_at) {
       sample();
       sample_at += scenario_.interval;
@@ -217,8 +189,28 @@ Results Simulation::run() {
 
 }  // namespace
 
-Results simulate(const Scenario& scenario, const SimulationOptions& options) {
-  return Simulation(scenario, options).run();
+tl::expected<Results, std::string> run_simulation(const Scenario& scenario,
+                                                  const SimulationOptions& options) {
+  Simulation simulation(scenario, options);
+  std::unique_ptr<Capture> capture;
+  if (!options.capture_directory.empty()) {
+    auto started = Capture::start(scenario, simulation.world(), options.capture_directory);
+    if (!started) return tl::unexpected(std::move(started.error()));
+    capture = std::move(*started);
+  }
+  std::unique_ptr<EventLog> log;
+  if (!options.event_log.empty()) {
+    auto opened = EventLog::open(options.event_log);
+    if (!opened) return tl::unexpected(std::move(opened.error()));
+    log = std::move(*opened);
+    log->attach(scenario, simulation.world());
+  }
+  Results results = simulation.run(log.get());
+  if (log != nullptr && !log->finish())
+    return tl::unexpected(fmt::format("{} cannot be written", options.event_log));
+  return results;
 }
+
+Results simulate(const Scenario& scenario) { return Simulation(scenario, {}).run(nullptr); }
 
 }  // namespace braid::scenario

@@ -23,9 +23,15 @@ bool needs_wide_addresses(const Scenario& scenario) {
 
 }  // namespace
 
-World::World(const Scenario& scenario, uint64_t seed)
-    : scenario_(scenario), network_(seed), has_wide_addresses_(needs_wide_addresses(scenario)) {
-  for (const HostSpec& spec : scenario.hosts) hosts_[spec.name] = &network_.add_host(spec.name, spec.config);
+World::World(const Scenario& scenario, uint64_t seed, HostPlace place)
+    : scenario_(scenario),
+      place_(place),
+      network_(seed),
+      has_wide_addresses_(needs_wide_addresses(scenario)) {
+  if (place == HostPlace::kInside) {
+    for (const HostSpec& spec : scenario.hosts)
+      hosts_[spec.name] = &network_.add_host(spec.name, spec.config);
+  }
   uint32_t number = 0;
   for (const std::string& name : scenario.routers) {
     routers_[name] = &network_.add_router(name);
@@ -37,7 +43,6 @@ World::World(const Scenario& scenario, uint64_t seed)
     routers_[name]->set_address(wire::IpAddress::v4(0xc00002ff - number % 64));
   }
   make_links();
-  for (const auto& [name, node] : hosts_) add_endpoints(name, *node);
   make_routes();
   make_given_routes();
 }
@@ -98,34 +103,41 @@ void World::attach(const LinkSpec& spec, size_t index, sim::Link& link) {
 
 sim::Port& World::attach_host(const std::string& name, size_t link_index, int end, sim::Link& link,
                               bool is_routed) {
-  sim::HostNode& node = *hosts_.at(name);
-  host::InterfaceConfig config;
-  config.name = link.name();
-  config.addresses = {{address(link_index, end + 1), has_wide_addresses_ ? 64 : 30}};
-  const wire::Family family = has_wide_addresses_ ? wire::Family::kV6 : wire::Family::kV4;
-  if (is_routed)
-    config.routes = {{wire::IpAddress::any(family), 0, static_cast<uint32_t>(node.interfaces().size())}};
-  const host::InterfaceId id =
-      node.add_interface(config, link, end == 0 ? Direction::kForward : Direction::kBackward);
-  const wire::IpAddress own = config.addresses[0].address;
-  interfaces_[name].push_back({link.name(), own});
-  addresses_.emplace(name, own);
-  return node.port(id);
+  Attachment attachment;
+  attachment.host = name;
+  attachment.address = address(link_index, end + 1);
+  attachment.prefix_bits = has_wide_addresses_ ? 64 : 30;
+  attachment.has_default_route = is_routed;
+  attachment.link = &link;
+  attachment.away = end == 0 ? Direction::kForward : Direction::kBackward;
+  addresses_.emplace(name, attachment.address);
+  // Who opens connections opens subflows from it, who accepts them announces it.
+  const auto& workloads = scenario_.workloads;
+  attachment.is_subflow = std::ranges::count(workloads, name, &WorkloadSpec::from) > 0;
+  attachment.is_signal = std::ranges::count(workloads, name, &WorkloadSpec::to) > 0;
+  // What programs will do, nobody knows.
+  if (!attachment.is_subflow && !attachment.is_signal) attachment.is_subflow = attachment.is_signal = true;
+  if (place_ == HostPlace::kOutside) attachment.edge = &network_.add_edge();
+  attachments_.push_back(attachment);
+  if (attachment.edge != nullptr) return *attachment.edge;
+  return attach_inside(attachment);
 }
 
-/// For hosts with a choice. Who opens connections opens subflows from all its addresses, the first too, when
-/// its subflow has died; who accepts them announces those that the other side does not know.
-void World::add_endpoints(const std::string& name, sim::HostNode& node) {
-  const std::vector<Interface>& interfaces = interfaces_[name];
-  if (interfaces.size() < 2) return;
-  const auto& workloads = scenario_.workloads;
-  for (const Interface& interface : interfaces) {
-    mptcp::PathEndpoint endpoint;
-    endpoint.address = interface.address;
-    endpoint.is_subflow = std::ranges::count(workloads, name, &WorkloadSpec::from) > 0;
-    endpoint.is_signal = std::ranges::count(workloads, name, &WorkloadSpec::to) > 0;
-    (void)node.host().add_endpoint(endpoint, network_.now());
-  }
+sim::Port& World::attach_inside(const Attachment& attachment) {
+  sim::HostNode& node = *hosts_.at(attachment.host);
+  host::InterfaceConfig config;
+  config.name = attachment.link->name();
+  config.addresses = {{attachment.address, attachment.prefix_bits}};
+  const wire::Family family = has_wide_addresses_ ? wire::Family::kV6 : wire::Family::kV4;
+  if (attachment.has_default_route)
+    config.routes = {{wire::IpAddress::any(family), 0, static_cast<uint32_t>(node.interfaces().size())}};
+  const host::InterfaceId id = node.add_interface(config, *attachment.link, attachment.away);
+  mptcp::PathEndpoint endpoint;
+  endpoint.address = attachment.address;
+  endpoint.is_subflow = attachment.is_subflow;
+  endpoint.is_signal = attachment.is_signal;
+  (void)node.host().add_endpoint(endpoint, network_.now());
+  return node.port(id);
 }
 
 /// Shortest paths from every router to every network with a host, over all that are equally short.
@@ -178,9 +190,10 @@ void World::make_given_routes() {
       router.set_route({route.network, route.prefix_bits}, std::move(ports));
       continue;
     }
-    for (const Interface& interface : interfaces_.at(route.host)) {
-      if (route.link.empty() || route.link == interface.link)
-        router.set_route({interface.address, interface.address.is_v4() ? 32 : 128}, ports);
+    for (const Attachment& attachment : attachments_) {
+      if (attachment.host != route.host || (!route.link.empty() && attachment.link->name() != route.link))
+        continue;
+      router.set_route({attachment.address, attachment.address.is_v4() ? 32 : 128}, ports);
     }
   }
 }

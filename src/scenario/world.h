@@ -11,27 +11,40 @@
 
 namespace braid::scenario {
 
-/// Addresses are given out here: each link with a host on it has a network of its own. Hosts with
-/// several interfaces have endpoints for them, so that connections use them.
+/// Where the hosts are: in the network, or somewhere else, with only the edge of each of their interfaces in
+/// it.
+enum class HostPlace : uint8_t { kInside, kOutside };
+
+/// A host's interface, as it has to be set up where the host is.
+struct Attachment {
+  std::string host;
+  wire::IpAddress address;
+  int prefix_bits = 0;
+  bool has_default_route = false;  // a router is at the other end
+  // As an endpoint of MPTCP
+  bool is_subflow = false, is_signal = false;
+  sim::Link* link = nullptr;
+  sim::Direction away = sim::Direction::kForward;  // the direction of what the host sends
+  sim::EdgePort* edge = nullptr;                   // where what it receives comes out: kOutside only
+};
+
+/// Addresses are given out here: each link with a host on it has a network of its own. All of a host's
+/// interfaces are endpoints, so that connections use them.
 class World {
  public:
-  /// `scenario` outlives it, and has no Linux hosts.
-  World(const Scenario& scenario, uint64_t seed);
+  /// `scenario` outlives it, and has no Linux hosts inside.
+  World(const Scenario& scenario, uint64_t seed, HostPlace place = HostPlace::kInside);
 
   sim::Network& network() { return network_; }
   sim::HostNode& host(const std::string& name) { return *hosts_.at(name); }
   sim::Link& link(const std::string& name) { return *links_.at(name); }
   /// Where others reach it: the address of its first interface.
   wire::IpAddress address_of(const std::string& host) const { return addresses_.at(host); }
+  const std::vector<Attachment>& attachments() const { return attachments_; }
+  /// Restarts take hosts that are inside.
   void apply(const EventSpec& event);
 
  private:
-  struct Attachment {
-    std::string node;
-    sim::Link* link;
-    sim::Direction direction;  // away from the node
-    uint32_t port = 0;         // of a router
-  };
   struct Subnet {
     sim::Router::Prefix prefix;
     std::vector<std::string> routers;  // that are on it
@@ -41,7 +54,7 @@ class World {
   void attach(const LinkSpec& spec, size_t index, sim::Link& link);
   sim::Port& attach_host(const std::string& name, size_t link_index, int end, sim::Link& link,
                          bool is_routed);
-  void add_endpoints(const std::string& name, sim::HostNode& node);
+  sim::Port& attach_inside(const Attachment& attachment);
   void make_routes();
   void make_given_routes();
   bool is_given(const std::string& router, const sim::Router::Prefix& prefix) const;
@@ -49,16 +62,13 @@ class World {
   wire::IpAddress address(size_t link_index, int end) const;
 
   const Scenario& scenario_;
+  HostPlace place_;
   sim::Network network_;
+  std::vector<Attachment> attachments_;
   std::map<std::string, sim::HostNode*> hosts_;
   std::map<std::string, sim::Router*> routers_;
   std::map<std::string, sim::Link*> links_;
   std::map<std::string, wire::IpAddress> addresses_;
-  struct Interface {
-    std::string link;
-    wire::IpAddress address;
-  };
-  std::map<std::string, std::vector<Interface>> interfaces_;                         // of hosts, in order
   std::map<std::string, std::vector<std::pair<std::string, uint32_t>>> neighbours_;  // router: router, port
   std::map<std::string, std::map<const sim::Link*, uint32_t>> ports_;                // router: link -> port
   std::vector<Subnet> subnets_;

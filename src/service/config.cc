@@ -106,6 +106,7 @@ void read_sockets(TomlTable table, SocketSettings& sockets) {
 void read_daemon(TomlTable table, Config& config) {
   table.read("socket", config.socket_path);
   table.read("pcap", config.capture_path);
+  table.read("events", config.events_path);
   table.read_choice("log_level", config.log_level,
                     {"trace", "debug", "info", "warn", "error", "critical", "off"});
   table.refuse_others();

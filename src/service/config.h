@@ -30,6 +30,7 @@ struct Config {
   std::string socket_path;         // [daemon] socket; empty: $BRAID_SOCKET or the default
   std::string capture_path;        // [daemon] pcap: a pcap file; empty: none
   std::string log_level = "info";  // [daemon] log_level
+  std::string events_path;  // [daemon] events: what connections decide and why, JSON lines; empty: none
 };
 
 /// The file at `path`. The error is ready for people: "PATH:LINE:COLUMN: what is wrong".

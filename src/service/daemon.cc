@@ -16,6 +16,7 @@
 #include "io/network.h"
 #include "service/control_commands.h"
 #include "service/control_server.h"
+#include "service/event_file.h"
 #include "service/socket_protocol.h"
 #include "service/socket_service.h"
 
@@ -80,6 +81,7 @@ class Daemon {
   io::FileDescriptor lifeline_;
   io::EventLoop loop_;
   std::unique_ptr<io::SignalSource> signals_;
+  std::unique_ptr<EventFile> events_;
   std::unique_ptr<io::LiveHost> live_;
   std::unique_ptr<io::Network> network_;
   std::unique_ptr<SocketService> sockets_;
@@ -134,6 +136,12 @@ io::Setup<void> Daemon::start() {
   live_ = std::make_unique<io::LiveHost>(loop_, host_config);
   if (!options_.config.capture_path.empty()) {
     if (auto started = live_->start_capture(options_.config.capture_path); !started) return started;
+  }
+  if (!options_.config.events_path.empty()) {
+    auto events = EventFile::open(options_.config.events_path);
+    if (!events) return tl::unexpected(io::SetupError{std::move(events.error())});
+    events_ = std::move(*events);
+    live_->host().set_decision_log(events_.get());
   }
   if (auto attached = network_->attach(*live_); !attached) return attached;
   sockets_ = std::make_unique<SocketService>(*live_, network_.get(), options_.config.sockets);

@@ -67,8 +67,14 @@ host::InterfaceId HostNode::add_interface(host::InterfaceConfig config, Link& li
 
 Port& HostNode::port(host::InterfaceId interface) { return *interfaces_.at(interface); }
 
+void HostNode::set_decision_log(mptcp::DecisionLog* log) {
+  decision_log_ = log;
+  host_->set_decision_log(log);
+}
+
 void HostNode::restart(Time now) {
   host_ = std::make_unique<host::Host>(config_, random_, now);
+  host_->set_decision_log(decision_log_);
   for (const host::InterfaceConfig& config : configs_) host_->add_interface(config);
   const auto connections = std::exchange(by_connection_, {});
   const auto listeners = std::exchange(by_listener_, {});

@@ -39,6 +39,8 @@ class HostNode final : public Actor {
   void attach(host::ConnectionId id, Application& application) { by_connection_[id] = &application; }
   void attach(host::ListenerId id, Application& application) { by_listener_[id] = &application; }
   void detach(host::ConnectionId id) { by_connection_.erase(id); }
+  /// As host::Host has it, and past restarts.
+  void set_decision_log(mptcp::DecisionLog* log);
   /// As after a power cut: all state is gone, nobody is told.
   void restart(Time now);
   /// After commands to the host or a connection: sends what is due and dispatches events.
@@ -71,6 +73,7 @@ class HostNode final : public Actor {
   std::vector<std::unique_ptr<Interface>> interfaces_;
   std::map<host::ConnectionId, Application*> by_connection_;
   std::map<host::ListenerId, Application*> by_listener_;
+  mptcp::DecisionLog* decision_log_ = nullptr;
   bool is_settling_ = false;
 };
 

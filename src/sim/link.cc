@@ -43,6 +43,7 @@ void Link::set_up(bool is_up, Notice notice, Time now) {
 void Link::add_middlebox(std::unique_ptr<Middlebox> box) { boxes_.push_back(std::move(box)); }
 
 void Link::send(Direction direction, Packet packet, Time now) {
+  if (tap_send) tap_send(direction, packet, now);
   if (boxes_.empty()) return channel(direction).send(std::move(packet), now);
   pass(direction == Direction::kForward ? 0 : boxes_.size() - 1, direction, std::move(packet), now);
   reschedule();

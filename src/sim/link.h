@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -36,6 +37,8 @@ class Link final : public Actor {
   const Channel& channel(Direction direction) const { return channels_[static_cast<size_t>(direction)]; }
   const std::vector<std::unique_ptr<Middlebox>>& middleboxes() const { return boxes_; }
   bool is_up() const { return channels_[0].is_up(); }
+  /// Sees each packet as its end sends it, before the middleboxes; Channel::tap_out is where it comes out.
+  std::function<void(Direction direction, const Packet& packet, Time now)> tap_send;
 
  private:
   class Output;

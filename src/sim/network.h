@@ -14,17 +14,18 @@
 
 namespace braid::sim {
 
-/// The edge to the world outside: what comes to it is handed to a callback.
+/// The edge to the world outside: what comes to it is handed to callbacks.
 class EdgePort final : public Port {
  public:
-  using Handler = std::function<void(const Packet& packet, Time now)>;
-  void set_handler(Handler handler) { handler_ = std::move(handler); }
-  void receive(Packet packet, Time now) override {
-    if (handler_) handler_(packet, now);
-  }
+  std::function<void(const Packet& packet, Time now)> on_packet;
+  std::function<void(bool is_up)> on_carrier_change;
 
- private:
-  Handler handler_;
+  void receive(Packet packet, Time now) override {
+    if (on_packet) on_packet(packet, now);
+  }
+  void on_carrier(bool is_up, Time /*now*/) override {
+    if (on_carrier_change) on_carrier_change(is_up);
+  }
 };
 
 class Network {

@@ -336,4 +336,24 @@ std::optional<MptcpOption> parse_mptcp_option(std::span<const std::byte> bytes, 
   return option;
 }
 
+std::string_view to_string(ResetReason reason) {
+  switch (reason) {
+    case ResetReason::kUnspecified:
+      return "unspecified";
+    case ResetReason::kMptcpSpecific:
+      return "mptcp-specific";
+    case ResetReason::kLackOfResources:
+      return "lack-of-resources";
+    case ResetReason::kAdministrativelyProhibited:
+      return "administratively-prohibited";
+    case ResetReason::kTooMuchOutstandingData:
+      return "too-much-outstanding-data";
+    case ResetReason::kUnacceptablePerformance:
+      return "unacceptable-performance";
+    case ResetReason::kMiddleboxInterference:
+      return "middlebox-interference";
+  }
+  return "unknown";
+}
+
 }  // namespace braid::wire

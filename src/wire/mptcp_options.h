@@ -11,6 +11,7 @@
 #include <initializer_list>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <type_traits>
 #include <variant>
 
@@ -167,6 +168,7 @@ enum class ResetReason : uint8_t {
   kUnacceptablePerformance = 5,
   kMiddleboxInterference = 6,
 };
+std::string_view to_string(ResetReason reason);
 struct MpTcpRst {
   bool is_transient = false;  // flag T
   bool flag_u = false, flag_v = false, flag_w = false;

@@ -37,6 +37,18 @@ class PathsTest : public testing::Test {
   std::unique_ptr<Transfer> client;
 };
 
+// ID 0 is the initial subflow's address: to withdraw an endpoint under it closes the wrong path.
+TEST(Endpoints, ThoseOfTheConfigurationGetIdsOfTheirOwn) {
+  host::HostConfig config;
+  config.paths.endpoints.resize(3);
+  config.paths.endpoints[1].id = 1;
+  SeededRandom random(1);
+  const host::Host host(config, random, Time{});
+  std::vector<int> ids;
+  for (const mptcp::PathEndpoint& endpoint : host.path_config().endpoints) ids.push_back(endpoint.id);
+  EXPECT_EQ(ids, (std::vector<int>{2, 1, 3}));
+}
+
 TEST_F(PathsTest, APathThatDiesSilentlyStopsTheStreamForLessThanASecond) {
   for (const size_t dead : {0, 1}) {
     SCOPED_TRACE("path " + std::to_string(dead));

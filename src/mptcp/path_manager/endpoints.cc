@@ -36,11 +36,24 @@ void EndpointPaths::on_subflow_up(const PathSubflow& subflow, Time now) {
 
 void EndpointPaths::on_subflow_closed(const PathSubflow& subflow, SubflowEnd end, Time now) {
   std::erase_if(subflows_, [&](const PathSubflow& s) { return s.index == subflow.index; });
+  if (end == SubflowEnd::kLocalAddressGone) on_address_gone(subflow);
   if (end == SubflowEnd::kFinished || end == SubflowEnd::kRemoved)
     table_.on_ended(subflow.tuple);
   else
     table_.on_died(subflow.tuple, subflows_.empty(), now);
   reconcile(now);
+}
+
+/// It was withdrawn with its subflows: when it returns, as an endpoint added, it is announced again; under
+/// its own ID then, since 0 was for the initial subflow.
+void EndpointPaths::on_address_gone(const PathSubflow& subflow) {
+  const wire::IpAddress address = subflow.tuple.local.address;
+  for (const PathEndpoint& endpoint : config_.endpoints) {
+    if (endpoint.address != address) continue;
+    announced_.reset(endpoint.id);
+    removed_.set(endpoint.id);
+  }
+  if (address == initial_.local.address) is_initial_gone_ = true;
 }
 
 void EndpointPaths::on_subflow_failed(const PathSubflow& subflow, SubflowEnd, Time now) {
@@ -230,7 +243,7 @@ void EndpointPaths::arm_timer(Time now) {
 }
 
 bool EndpointPaths::is_initial_address(const PathEndpoint& endpoint) const {
-  return endpoint.address == initial_.local.address;
+  return !is_initial_gone_ && endpoint.address == initial_.local.address;
 }
 
 /// The initial subflow's address has ID 0, whatever the endpoint says (RFC 8684, 3.2).

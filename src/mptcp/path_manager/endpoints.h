@@ -55,6 +55,7 @@ class EndpointPaths final : public PathManager {
   void want_path(const PathEndpoint& endpoint, const wire::Endpoint& remote, uint8_t remote_id);
   void open_due_paths(Time now);
   void arm_timer(Time now);
+  void on_address_gone(const PathSubflow& subflow);
 
   bool is_initial_address(const PathEndpoint& endpoint) const;
   uint8_t id_of(const PathEndpoint& endpoint) const;
@@ -73,6 +74,7 @@ class EndpointPaths final : public PathManager {
   Time timer_at_ = kNever;
   bool is_established_ = false;
   bool may_join_initial_ = false;
+  bool is_initial_gone_ = false;  // its address was withdrawn once
   bool is_reconciling_ = false, is_reconcile_due_ = false;
 };
 

@@ -26,6 +26,24 @@ constexpr Entry kPathManagers[] = {
 
 }  // namespace
 
+std::string_view to_string(SubflowEnd end) {
+  switch (end) {
+    case SubflowEnd::kFinished:
+      return "finished";
+    case SubflowEnd::kReset:
+      return "reset";
+    case SubflowEnd::kTimedOut:
+      return "timed-out";
+    case SubflowEnd::kRefusedJoin:
+      return "refused";
+    case SubflowEnd::kLocalAddressGone:
+      return "local-address-gone";
+    case SubflowEnd::kRemoved:
+      return "removed";
+  }
+  return "?";
+}
+
 std::unique_ptr<PathManager> make_path_manager(std::string_view name, const PathConfig& config,
                                                PathActions& actions) {
   for (const Entry& entry : kPathManagers)

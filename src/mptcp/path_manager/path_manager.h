@@ -34,6 +34,7 @@ struct PathLimits {
 
 /// Why a subflow ended, as a path manager sees it.
 enum class SubflowEnd : uint8_t { kFinished, kReset, kTimedOut, kRefusedJoin, kLocalAddressGone, kRemoved };
+std::string_view to_string(SubflowEnd end);
 
 /// What a path manager may ask for. Implemented by the connection.
 class PathActions {

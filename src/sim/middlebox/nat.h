@@ -18,7 +18,7 @@ class Nat final : public Middlebox {
     uint16_t first_port = 20000, last_port = 60000;
     /// RFC 5382, 5 asks for 2 h 4 min; home routers have minutes.
     Duration idle_timeout = 300s;
-    Duration transitory_timeout = 10s;  // before the handshake is over, and after FIN or RST
+    Duration transitory_timeout = 240s;  // before the handshake is over, and after FIN or RST
     bool answers_unknown = false;       // a RST to what has no mapping, instead of silence
   };
   Nat(const Config& config, uint64_t seed);

@@ -135,7 +135,7 @@ const std::vector<MiddleboxKind>& list_middleboxes() {
        "source NAT; the link's first end is the inside",
        {"outside, outside6 (address, unchanged): what the outside sees",
         "first_port, last_port (20000, 60000)", "idle_timeout (duration, 300s)",
-        "transitory_timeout (duration, 10s): before the handshake is over, after FIN or RST",
+        "transitory_timeout (duration, 240s): before the handshake is over, after FIN or RST",
         "answers_unknown (bool, false): a RST to what has no mapping"}},
       {"sequence-rewriter", "shifts sequence numbers of each direction by a random number", {}},
       {"splitter",

@@ -1,0 +1,95 @@
+#include "mptcp/decision.h"
+
+#include <fmt/format.h>
+
+#include "mptcp/connection_impl.h"
+
+namespace braid::mptcp {
+
+std::string_view to_string(Decision::Kind kind) {
+  using Kind = Decision::Kind;
+  switch (kind) {
+    case Kind::kOpened:
+      return "opened";
+    case Kind::kMultipath:
+      return "multipath";
+    case Kind::kFellBack:
+      return "fell-back";
+    case Kind::kSubflowOpened:
+      return "subflow-opened";
+    case Kind::kSubflowAccepted:
+      return "subflow-accepted";
+    case Kind::kJoinRefused:
+      return "join-refused";
+    case Kind::kSubflowUp:
+      return "subflow-up";
+    case Kind::kSubflowEnded:
+      return "subflow-ended";
+    case Kind::kPathStalled:
+      return "path-stalled";
+    case Kind::kPathRecovered:
+      return "path-recovered";
+    case Kind::kAddressAnnounced:
+      return "address-announced";
+    case Kind::kAddressWithdrawn:
+      return "address-withdrawn";
+    case Kind::kAddressLearned:
+      return "address-learned";
+    case Kind::kAddressForgotten:
+      return "address-forgotten";
+    case Kind::kPriorityChanged:
+      return "priority-changed";
+    case Kind::kReinjected:
+      return "reinjected";
+    case Kind::kPenalised:
+      return "penalised";
+    case Kind::kFailed:
+      return "failed";
+    case Kind::kClosed:
+      return "closed";
+  }
+  return "?";
+}
+
+std::string to_json_members(const Connection& connection, const Decision& decision) {
+  std::string out = fmt::format(R"("connection":"{:08x}","event":"{}")", connection.local_token(),
+                                to_string(decision.kind));
+  if (decision.subflow.has_value()) out += fmt::format(R"(,"subflow":{})", *decision.subflow);
+  out += fmt::format(R"(,"local":"{}","remote":"{}")", decision.tuple.local.to_string(),
+                     decision.tuple.remote.to_string());
+  if (!decision.address.is_unspecified())
+    out += fmt::format(R"(,"address":"{}")", decision.address.to_string());
+  switch (decision.kind) {
+    case Decision::Kind::kAddressAnnounced:
+    case Decision::Kind::kAddressWithdrawn:
+    case Decision::Kind::kAddressLearned:
+    case Decision::Kind::kAddressForgotten:
+      out += fmt::format(R"(,"address_id":{})", decision.amount);
+      break;
+    case Decision::Kind::kPriorityChanged:
+      out += fmt::format(R"(,"is_backup":{})", decision.amount != 0);
+      break;
+    case Decision::Kind::kPathStalled:
+    case Decision::Kind::kReinjected:
+      out += fmt::format(R"(,"bytes":{})", decision.amount);
+      break;
+    default:
+      break;
+  }
+  // All that are given are words of ours: nothing in them has to be escaped.
+  if (!decision.why.empty()) out += fmt::format(R"(,"why":"{}")", decision.why);
+  return out;
+}
+
+void Connection::Impl::log(Decision decision) {
+  decision.tuple = {local, remote};
+  env.decision_log()->on_decision(self, decision, now);
+}
+
+void Connection::Impl::log(Decision decision, const MptcpSubflow& subflow) {
+  decision.subflow = subflow.index;
+  decision.tuple = subflow.tuple();
+  env.decision_log()->on_decision(self, decision, now);
+}
+
+}  // namespace braid::mptcp
