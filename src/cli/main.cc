@@ -15,8 +15,8 @@ Examples:
   braid ss                                         connections, and what each of their paths does
   braid endpoint change id 2 backup                keep a path in reserve
   braid sim scenario.toml                          a network on a virtual clock
-  braid lab scenario.toml                          the same in real time, with Braid or Linux on its hosts
   braid sweep scenario.toml --vary seed=1..9       the same with many values, as one table
+  braid lab scenario.toml                          the same in real time, with Braid or Linux on its hosts
 `braid COMMAND --help` says more of each.)";
 }
 
@@ -36,8 +36,8 @@ int main(int argc, char** argv) {
   braid::cli::add_limits(app, exit_status);
   braid::cli::add_cleanup(app, exit_status);
   braid::cli::add_sim(app, exit_status);
-  braid::cli::add_lab(app, exit_status);
   braid::cli::add_sweep(app, exit_status);
+  braid::cli::add_lab(app, exit_status);
   braid::cli::add_swarm(app, exit_status);
   braid::cli::add_version(app, exit_status);
 

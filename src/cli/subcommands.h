@@ -17,8 +17,8 @@ void add_endpoint(CLI::App& app, int& exit_status);
 void add_limits(CLI::App& app, int& exit_status);
 void add_cleanup(CLI::App& app, int& exit_status);
 void add_sim(CLI::App& app, int& exit_status);
-void add_lab(CLI::App& app, int& exit_status);
 void add_sweep(CLI::App& app, int& exit_status);
+void add_lab(CLI::App& app, int& exit_status);
 void add_swarm(CLI::App& app, int& exit_status);
 void add_version(CLI::App& app, int& exit_status);
 

@@ -113,10 +113,12 @@ void add_sweep(CLI::App& app, int& exit_status) {
   command->add_option("scenario", options->scenario, "A scenario file")->required()->type_name("FILE");
   command->add_option("--vary", options->variations, "A key and its values; repeated: every combination")
       ->type_name("KEY=A,B,...")
-      ->allow_extra_args(false);
+      ->expected(1)
+      ->take_all();
   command->add_option("--set", options->changes, "Another value than the file's in all runs; may be repeated")
       ->type_name("KEY=VALUE")
-      ->allow_extra_args(false);
+      ->expected(1)
+      ->take_all();
   command
       ->add_option("--seeds", options->seeds, "Runs of each combination: the file's seed, and those after it")
       ->check(CLI::Range(1, 100'000))

@@ -610,6 +610,9 @@ std::string what_cannot_be(const scenario::Scenario& scenario) {
     if (event.kind == scenario::EventSpec::Kind::kHostRestart)
       return fmt::format("host \"{}\" cannot be restarted in real time: that event is for `braid sim`",
                          event.subject);
+    if (event.kind > scenario::EventSpec::Kind::kHostRestart)
+      return fmt::format("addresses of host \"{}\" cannot change in real time: that event is for `braid sim`",
+                         event.subject);
   }
   return {};
 }

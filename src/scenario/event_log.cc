@@ -20,6 +20,14 @@ std::string_view name_of(const EventSpec& event) {
       return "link-changed";
     case EventSpec::Kind::kHostRestart:
       return "host-restarted";
+    case EventSpec::Kind::kAddressAdded:
+      return "address-added";
+    case EventSpec::Kind::kAddressRemoved:
+      return "address-removed";
+    case EventSpec::Kind::kBackup:
+      return "backup";
+    case EventSpec::Kind::kRegular:
+      return "regular";
   }
   return "?";
 }
@@ -55,9 +63,10 @@ void EventLog::attach(const Scenario& scenario, World& world) {
 }
 
 void EventLog::add(const EventSpec& event) {
-  const char* const what = event.kind == EventSpec::Kind::kHostRestart ? "host" : "link";
-  fmt::print(file_, "{{\"time_s\":{:.9f},\"{}\":\"{}\",\"event\":\"{}\"}}\n", seconds(event.at), what,
-             event.subject, name_of(event));
+  const bool is_of_host = event.kind >= EventSpec::Kind::kHostRestart;
+  const std::string link = event.link.empty() ? "" : fmt::format(",\"link\":\"{}\"", event.link);
+  fmt::print(file_, "{{\"time_s\":{:.9f},\"{}\":\"{}\"{},\"event\":\"{}\"}}\n", seconds(event.at),
+             is_of_host ? "host" : "link", event.subject, link, name_of(event));
 }
 
 void EventLog::add(double time_s, const std::string& host, const std::string& members) {

@@ -111,7 +111,8 @@ nlohmann::ordered_json Results::to_json() const {
                           {"received_bytes", s.received_bytes},
                           {"srtt_ms", s.srtt_ms},
                           {"retransmissions", s.retransmissions},
-                          {"timeouts", s.timeouts}});
+                          {"timeouts", s.timeouts},
+                          {"backup", s.is_backup}});
     }
     nlohmann::ordered_json one = {{"kind", c.kind},
                                   {"from", c.from},
@@ -149,6 +150,17 @@ nlohmann::ordered_json Results::to_json() const {
                              {"dropped_down", l.dropped_down},
                              {"dropped_mtu", l.dropped_mtu},
                              {"marked", l.marked}});
+  }
+  json["hosts"] = nlohmann::ordered_json::array();
+  for (const HostResult& host : hosts) {
+    nlohmann::ordered_json& one = json["hosts"].emplace_back();
+    one["name"] = host.name;
+    one["counters"] = nlohmann::ordered_json::object();
+    for (size_t i = 0; i < mptcp::kCounterCount; ++i) {
+      const auto counter = static_cast<mptcp::Counter>(i);
+      if (host.counters[counter] != 0)
+        one["counters"][std::string(name_of(counter))] = host.counters[counter];
+    }
   }
   for (const ProgramResult& p : programs) {
     nlohmann::ordered_json one = {
@@ -198,10 +210,10 @@ std::string Results::to_text() const {
     for (const SubflowResult& s : c.subflows) total += s.sent_bytes;
     for (const SubflowResult& s : c.subflows) {
       out += fmt::format(
-          "  {} -> {}  {} ({:.0f} %)  srtt {:.1f} ms  retransmitted {}  timeouts {}\n", s.local, s.remote,
+          "  {} -> {}  {} ({:.0f} %)  srtt {:.1f} ms  retransmitted {}  timeouts {}{}\n", s.local, s.remote,
           size_text(static_cast<double>(s.sent_bytes)),
           total == 0 ? 0.0 : 100.0 * static_cast<double>(s.sent_bytes) / static_cast<double>(total),
-          s.srtt_ms, s.retransmissions, s.timeouts);
+          s.srtt_ms, s.retransmissions, s.timeouts, s.is_backup ? "  backup" : "");
     }
   }
   for (const ProgramResult& p : programs) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "mptcp/counters.h"
 #include "sim/network.h"
 
 namespace braid::scenario {
@@ -22,6 +23,7 @@ struct SubflowResult {
   uint64_t sent_bytes = 0, received_bytes = 0;
   double srtt_ms = 0;
   uint64_t retransmissions = 0, timeouts = 0;
+  bool is_backup = false;  // in the view of the sender, from either side's MP_PRIO
 };
 
 struct ConnectionResult {
@@ -44,6 +46,11 @@ struct LinkResult {
   double queue_mean_bytes = 0;
   uint64_t queue_max_bytes = 0;
   uint64_t dropped_queue = 0, dropped_loss = 0, dropped_down = 0, dropped_mtu = 0, marked = 0;
+};
+
+struct HostResult {
+  std::string name;
+  mptcp::Counters counters;  // since its last restart
 };
 
 /// What the directions of a network's links did up to now.
@@ -75,6 +82,7 @@ struct Results {
   DelaySummary delay;            // of all connections together
   std::vector<ConnectionResult> connections;
   std::vector<LinkResult> links;
+  std::vector<HostResult> hosts;
   std::vector<ProgramResult> programs;
   DelaySummary lateness;  // of packets, in real time: after they were due at the far end of their link
   std::vector<Sample> series;

@@ -1,6 +1,7 @@
 #include "scenario/scenario.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -48,6 +49,7 @@ class Reader {
   void read_links(const toml::table* links);
   void read_middleboxes(TomlTable& table, LinkSpec& link);
   void read_event(const toml::table& table);
+  void read_host_event(TomlTable& table, const std::string& link, EventSpec& event);
   void read_workload(const toml::table& table);
   void read_program(const toml::table& table);
   void read_what_it_does(TomlTable& table, const std::string& kind, WorkloadSpec& workload);
@@ -183,6 +185,48 @@ std::string Reader::read_node(TomlTable& table, std::string_view key) {
   return name;
 }
 
+void Reader::read_host_event(TomlTable& table, const std::string& link, EventSpec& event) {
+  event.subject = read_node(table, "host");
+  static const std::vector<std::pair<std::string, EventSpec::Kind>> kActions = {
+      {"restart", EventSpec::Kind::kHostRestart},
+      {"remove-address", EventSpec::Kind::kAddressRemoved},
+      {"add-address", EventSpec::Kind::kAddressAdded},
+      {"backup", EventSpec::Kind::kBackup},
+      {"regular", EventSpec::Kind::kRegular}};
+  std::vector<std::string> names;
+  for (const auto& [name, kind] : kActions) names.push_back(name);
+  std::string action = table.has("link") ? "" : "restart";
+  table.read_choice("action", action, names);
+  for (const auto& [name, kind] : kActions) {
+    if (name == action) event.kind = kind;
+  }
+  if (event.kind == EventSpec::Kind::kHostRestart) {
+    if (table.has("link"))
+      table.complain("link",
+                     "a host is restarted, or something happens to its address on the link: say "
+                     "action = \"remove-address\", \"add-address\", \"backup\" or \"regular\"");
+    return;
+  }
+  std::vector<std::string> own;
+  for (const LinkSpec& spec : scenario_.links) {
+    if (std::ranges::count(spec.between, event.subject) > 0) own.push_back(spec.name);
+  }
+  event.link = link;
+  if (std::ranges::count(own, link) == 0)
+    return table.complain("link",
+                          fmt::format("which of the host's? {} has {}", event.subject,
+                                      own.empty() ? "none" : fmt::format("{}", fmt::join(own, ", "))));
+  if (event.kind == EventSpec::Kind::kAddressAdded && link == own.front()) {
+    const bool was_removed = std::ranges::any_of(scenario_.events, [&](const EventSpec& e) {
+      return e.kind == EventSpec::Kind::kAddressRemoved && e.subject == event.subject && e.link == link;
+    });
+    if (!was_removed)
+      table.complain("link", "is the host's first, whose address it needs from the start: remove it before");
+  }
+  if (own.size() < 2 && (action == "backup" || action == "regular"))
+    table.complain("action", fmt::format("{} has one link only: there is nothing to prefer", event.subject));
+}
+
 void Reader::read_event(const toml::table& found) {
   TomlTable table(&found, "[[event]]", errors_);
   EventSpec event;
@@ -190,14 +234,10 @@ void Reader::read_event(const toml::table& found) {
   table.read_duration("at", at);
   event.at = Time(at);
   if (!table.has("at")) table.complain("at", "is needed: when it happens");
-  std::string link, name, action = "down";
+  std::string link, action = "down";
   table.read("link", link);
-  table.read("host", name);
-  if (!name.empty()) {
-    event.subject = read_node(table, "host");
-    event.kind = EventSpec::Kind::kHostRestart;
-    action = "restart";
-    table.read_choice("action", action, {"restart"});
+  if (table.has("host")) {
+    read_host_event(table, link, event);
     table.refuse_others();
     scenario_.events.push_back(std::move(event));
     return;

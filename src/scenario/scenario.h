@@ -46,10 +46,20 @@ struct RouteSpec {
 };
 
 struct EventSpec {
-  enum class Kind : uint8_t { kLinkDown, kLinkUp, kLinkSet, kHostRestart };
+  enum class Kind : uint8_t {
+    kLinkDown,
+    kLinkUp,
+    kLinkSet,
+    kHostRestart,   // from here on of a host
+    kAddressAdded,  // if it is the first that happens to the address, the host begins without it
+    kAddressRemoved,
+    kBackup,   // the host's subflows on the link become backup
+    kRegular,  // and regular ones again
+  };
   Time at{};
   Kind kind = Kind::kLinkDown;
   std::string subject;  // the link, or the host
+  std::string link;     // kAddressAdded ... kRegular: of the host
   bool is_silent = true;
   std::array<sim::LinkConfig, 2> directions;  // kLinkSet
 };

@@ -137,7 +137,8 @@ ConnectionResult Simulation::result_of(const Flow& flow) {
   result.fallback = to_string(info.fallback);
   for (const mptcp::SubflowInfo& s : info.subflows) {
     result.subflows.push_back({s.tuple.local.to_string(), s.tuple.remote.to_string(), s.data_sent_bytes,
-                               s.data_received_bytes, seconds(s.srtt) * 1e3, s.retransmissions, s.timeouts});
+                               s.data_received_bytes, seconds(s.srtt) * 1e3, s.retransmissions, s.timeouts,
+                               s.is_backup});
   }
   return result;
 }
@@ -156,8 +157,10 @@ void Simulation::collect() {
     delays.insert(delays.end(), flow.traffic->delays().begin(), flow.traffic->delays().end());
   }
   results_.delay = summarise(std::move(delays));
-  for (const auto& host : network.hosts())
-    results_.retransmissions += host->host().counters()[mptcp::Counter::kTcpRetransSegs];
+  for (const auto& host : network.hosts()) {
+    results_.hosts.push_back({host->name(), host->host().counters()});
+    results_.retransmissions += results_.hosts.back().counters[mptcp::Counter::kTcpRetransSegs];
+  }
   results_.links = links_of(network);
 }
 

@@ -127,17 +127,29 @@ sim::Port& World::attach_inside(const Attachment& attachment) {
   sim::HostNode& node = *hosts_.at(attachment.host);
   host::InterfaceConfig config;
   config.name = attachment.link->name();
-  config.addresses = {{attachment.address, attachment.prefix_bits}};
+  const host::AddressConfig own = {attachment.address, attachment.prefix_bits};
+  const bool is_there = is_there_at_first(attachment.host, config.name);
+  if (is_there) config.addresses = {own};
   const wire::Family family = has_wide_addresses_ ? wire::Family::kV6 : wire::Family::kV4;
   if (attachment.has_default_route)
     config.routes = {{wire::IpAddress::any(family), 0, static_cast<uint32_t>(node.interfaces().size())}};
   const host::InterfaceId id = node.add_interface(config, *attachment.link, attachment.away);
-  mptcp::PathEndpoint endpoint;
-  endpoint.address = attachment.address;
-  endpoint.is_subflow = attachment.is_subflow;
-  endpoint.is_signal = attachment.is_signal;
-  (void)node.host().add_endpoint(endpoint, network_.now());
+  const EndpointUse use = {attachment.is_subflow, attachment.is_signal};
+  HostAddresses& addresses = host_addresses_.try_emplace(attachment.host, node, use).first->second;
+  addresses.add(config.name, id, own, is_there, network_.now());
   return node.port(id);
+}
+
+/// What happens to an address first may be that it comes.
+bool World::is_there_at_first(const std::string& host, const std::string& link) const {
+  const EventSpec* first = nullptr;
+  for (const EventSpec& event : scenario_.events) {
+    const bool is_of_address =
+        event.kind == EventSpec::Kind::kAddressAdded || event.kind == EventSpec::Kind::kAddressRemoved;
+    if (!is_of_address || event.subject != host || event.link != link) continue;
+    if (first == nullptr || event.at < first->at) first = &event;
+  }
+  return first == nullptr || first->kind == EventSpec::Kind::kAddressRemoved;
 }
 
 /// Shortest paths from every router to every network with a host, over all that are equally short.
@@ -190,9 +202,10 @@ void World::make_given_routes() {
       router.set_route({route.network, route.prefix_bits}, std::move(ports));
       continue;
     }
-    for (const Attachment& interface : attachments_) {
-      if (interface.host == route.host && (route.link.empty() || route.link == interface.link->name()))
-        router.set_route({interface.address, interface.address.is_v4() ? 32 : 128}, ports);
+    for (const Attachment& attachment : attachments_) {
+      if (attachment.host != route.host || (!route.link.empty() && attachment.link->name() != route.link))
+        continue;
+      router.set_route({attachment.address, attachment.address.is_v4() ? 32 : 128}, ports);
     }
   }
 }
@@ -209,7 +222,16 @@ void World::apply(const EventSpec& event) {
       link(event.subject).configure(Direction::kForward, event.directions[0], now);
       return link(event.subject).configure(Direction::kBackward, event.directions[1], now);
     case EventSpec::Kind::kHostRestart:
-      return host(event.subject).restart(now);
+      host(event.subject).restart(now);
+      return host_addresses_.at(event.subject).on_restart(now);
+    case EventSpec::Kind::kAddressRemoved:
+      return host_addresses_.at(event.subject).take_away(event.link, now);
+    case EventSpec::Kind::kAddressAdded:
+      return host_addresses_.at(event.subject).put_back(event.link, now);
+    case EventSpec::Kind::kBackup:
+      return host_addresses_.at(event.subject).set_backup(event.link, true, now);
+    case EventSpec::Kind::kRegular:
+      return host_addresses_.at(event.subject).set_backup(event.link, false, now);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "scenario/host_addresses.h"
 #include "scenario/scenario.h"
 #include "sim/network.h"
 
@@ -41,7 +42,7 @@ class World {
   /// Where others reach it: the address of its first interface.
   wire::IpAddress address_of(const std::string& host) const { return addresses_.at(host); }
   const std::vector<Attachment>& attachments() const { return attachments_; }
-  /// Restarts take hosts that are inside.
+  /// What happens to hosts takes hosts that are inside.
   void apply(const EventSpec& event);
 
  private:
@@ -57,6 +58,7 @@ class World {
   sim::Port& attach_inside(const Attachment& attachment);
   void make_routes();
   void make_given_routes();
+  bool is_there_at_first(const std::string& host, const std::string& link) const;
   bool is_given(const std::string& router, const sim::Router::Prefix& prefix) const;
   bool is_router(const std::string& name) const { return routers_.contains(name); }
   wire::IpAddress address(size_t link_index, int end) const;
@@ -69,6 +71,7 @@ class World {
   std::map<std::string, sim::Router*> routers_;
   std::map<std::string, sim::Link*> links_;
   std::map<std::string, wire::IpAddress> addresses_;
+  std::map<std::string, HostAddresses> host_addresses_;  // of hosts that are inside
   std::map<std::string, std::vector<std::pair<std::string, uint32_t>>> neighbours_;  // router: router, port
   std::map<std::string, std::map<const sim::Link*, uint32_t>> ports_;                // router: link -> port
   std::vector<Subnet> subnets_;

@@ -37,7 +37,9 @@ void EndpointPaths::on_subflow_up(const PathSubflow& subflow, Time now) {
 void EndpointPaths::on_subflow_closed(const PathSubflow& subflow, SubflowEnd end, Time now) {
   std::erase_if(subflows_, [&](const PathSubflow& s) { return s.index == subflow.index; });
   if (end == SubflowEnd::kLocalAddressGone) on_address_gone(subflow);
-  if (end == SubflowEnd::kFinished || end == SubflowEnd::kRemoved)
+  if (end == SubflowEnd::kRemoved)
+    table_.on_removed(subflow.tuple);
+  else if (end == SubflowEnd::kFinished)
     table_.on_ended(subflow.tuple);
   else
     table_.on_died(subflow.tuple, subflows_.empty(), now);

@@ -93,6 +93,12 @@ void PathTable::on_ended(const wire::FourTuple& tuple) {
   if (record != nullptr && record->state == PathState::kUp) record->state = PathState::kGivenUp;
 }
 
+void PathTable::on_removed(const wire::FourTuple& tuple) {
+  PathRecord* record = find(tuple);
+  if (record != nullptr && record->state == PathState::kUp)
+    record->state = record->is_wanted ? PathState::kIdle : PathState::kGivenUp;
+}
+
 void PathTable::on_join_failed(PathRecord& record, Time now) {
   if (++record.failures >= kMaxFailures && !record.was_up)
     record.state = PathState::kGivenUp;

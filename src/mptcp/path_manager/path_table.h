@@ -72,6 +72,8 @@ class PathTable {
   void on_died(const wire::FourTuple& tuple, bool is_alone, Time now);
   /// A subflow was ended on purpose.
   void on_ended(const wire::FourTuple& tuple);
+  /// We ended it, since nobody wanted its path; if somebody does by now, it is tried again.
+  void on_removed(const wire::FourTuple& tuple);
   void on_join_failed(PathRecord& record, Time now);
 
   // ---- getters

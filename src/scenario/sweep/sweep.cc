@@ -74,6 +74,11 @@ tl::expected<Sweep::Combination, std::string> read_combination(const std::string
       return tl::unexpected(
           fmt::format("host \"{}\" has the stack of Linux, which runs in real time only", host.name));
   }
+  if (!scenario->programs.empty())
+    return tl::unexpected(std::string("[[program]] is for real time only; leave it out"));
+  if (scenario->workloads.empty())
+    return tl::unexpected(
+        std::string("nothing happens: add [[workload]] with from = \"client\", to = \"server\""));
   made.scenario = std::move(*scenario);
   return made;
 }
