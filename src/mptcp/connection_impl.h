@@ -81,7 +81,8 @@ struct Sending {
 
 struct Receiving {
   explicit Receiving(const ConnectionConfig& config)
-      : buffer(config.initial_receive_buffer_bytes, config.receive_buffer_bytes, config.autotune) {}
+      : buffer(config.autotune ? config.initial_receive_buffer_bytes : config.receive_buffer_bytes,
+               config.receive_buffer_bytes, config.autotune) {}
 
   Reassembly data;
   ReceiveBuffer buffer;

@@ -40,6 +40,18 @@ TEST_P(Window, ClosesAndOpensAgain) {
   EXPECT_FALSE(pair.server.has_wrong_bytes);
 }
 
+TEST_P(Window, HasItsFullSizeAtOnceWithoutAutotuning) {
+  Pair pair(5, {PathOptions{}, PathOptions{}});
+  pair.server.config.receive_buffer_bytes = 3'000'000;
+  pair.server.config.autotune = false;
+  open(pair);
+  EXPECT_EQ(pair.server.connection->info().receive_buffer_bytes, 3'000'000u);
+  pair.server.is_reading = false;
+  pair.client.to_send = 2'000'000;
+  pair.run_for(20s);
+  EXPECT_GE(pair.server.connection->info().receive_queue_bytes, 1'900'000u);
+}
+
 TEST_P(Window, UpdatesLostAreProbedFor) {
   Pair pair(2, {PathOptions{}, PathOptions{}});
   open(pair);

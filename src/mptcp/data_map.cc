@@ -60,7 +60,8 @@ MapResult RxMaps::add(const RxMap& map, StreamOffset rcv_nxt) {
   size_t last = first;  // one past the last that overlaps
   while (last < maps_.size() && maps_[last].stream_begin < map.stream_end()) ++last;
   if (first != last) return add_overlapping(map, first, last);
-  if (maps_.size() == kMaxMaps) return MapResult::kTooMany;
+  // What the subflow waits for always has room: it is what lets the others go. Of disjoint maps one holds it.
+  if (maps_.size() >= kMaxMaps && map.stream_begin > rcv_nxt) return MapResult::kTooMany;
   insert_at(first, map);
   return MapResult::kOk;
 }

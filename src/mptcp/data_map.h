@@ -70,7 +70,7 @@ enum class MapResult : uint8_t {
   kTooMany,    // the table is full
 };
 
-/// The peer's mappings on one subflow, by stream offset; bounded.
+/// The peer's mappings on one subflow, by stream offset; bounded: kMaxMaps beyond the one that holds rcv_nxt.
 class RxMaps {
  public:
   static constexpr size_t kMaxMaps = 4096;

@@ -134,6 +134,18 @@ TEST(RxMaps, CrumbsAreBounded) {
   }
 }
 
+// A burst with a hole at its beginning filled the table; the segment that fills the hole was then dropped,
+// each time it came, and the subflow never went on.
+TEST(RxMaps, WhatFillsTheHoleHasRoomInAFullTable) {
+  RxMaps maps;
+  for (uint64_t i = 1; i <= RxMaps::kMaxMaps; ++i) maps.add(rx(1 + 10 * i, 1 + 10 * i, 10), kStart);
+  EXPECT_EQ(maps.add(rx(200'000, 200'000, 10), kStart), MapResult::kTooMany);
+  EXPECT_EQ(maps.add(rx(1, 1, 10), kStart), MapResult::kOk);
+  EXPECT_EQ(maps.size(), RxMaps::kMaxMaps + 1);
+  maps.acknowledge(StreamOffset(11));
+  EXPECT_EQ(maps.size(), RxMaps::kMaxMaps);
+}
+
 /// Whatever comes in, in whatever order: maps are sorted and disjoint, and an octet, once mapped, keeps its
 /// meaning until it is acknowledged.
 TEST(RxMaps, NeverOverlapAndNeverChangeTheirMind) {
