@@ -56,6 +56,7 @@ void Carrier::run() {
   std::vector<scenario::EventSpec> events = scenario_.events;
   std::ranges::stable_sort(events, {}, &scenario::EventSpec::at);
   for (const scenario::EventSpec& event : events) {
+    if (event.is_of_host()) continue;
     loop_.call_at(begin_ + event.at.time_since_epoch(), [this, event] {
       advance();
       world_.apply(event);

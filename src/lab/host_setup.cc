@@ -48,6 +48,33 @@ std::vector<Parameter> parameters_of(const scenario::HostSpec& spec) {
   return all;
 }
 
+/// For `ip -batch`. A route goes with its device's address by itself, one that names none does not.
+std::string address_commands(const HostPlan& host, size_t i, bool is_there) {
+  const scenario::Attachment& a = *host.attachments[i];
+  const std::string& device = host.devices[i];
+  const char* const verb = is_there ? "add" : "del";
+  std::string batch = fmt::format("addr {} {}/{} dev {}{}\n", verb, a.address.to_string(), a.prefix_bits,
+                                  device, is_there && !a.address.is_v4() ? " nodad" : "");
+  if (!a.has_default_route) return batch;
+  const size_t table = kFirstTable + i;
+  // The kernel takes IPv4 routes away with a device's last address.
+  const bool is_route_there = is_there || !a.address.is_v4();
+  if (is_route_there) {
+    batch += fmt::format("route {} default dev {} metric {}\n", verb, device, table);
+    batch += fmt::format("route {} default dev {} table {}\n", verb, device, table);
+  }
+  batch += fmt::format("rule {} from {} table {}\n", verb, a.address.to_string(), table);
+  return batch;
+}
+
+tl::expected<void, std::string> run_batch(const Namespaces& namespaces, const HostPlan& host, bool is_v6,
+                                          const std::string& batch) {
+  auto done =
+      run_command({"ip", is_v6 ? "-6" : "-4", "-n", namespaces.name(host.position), "-batch", "-"}, batch);
+  if (!done) return tl::unexpected(std::move(done.error()));
+  return {};
+}
+
 }  // namespace
 
 std::string device_name(const std::string& link, size_t position) {
@@ -90,13 +117,7 @@ tl::expected<void, std::string> configure_devices(const Namespaces& namespaces, 
     const std::string& device = host.devices[i];
     is_v6 = !a.address.is_v4();
     batch += fmt::format("link set dev {} mtu {} up\n", device, a.link->channel(a.away).config().mtu);
-    batch += fmt::format("addr add {}/{} dev {}{}\n", a.address.to_string(), a.prefix_bits, device,
-                         is_v6 ? " nodad" : "");
-    if (!a.has_default_route) continue;
-    const size_t table = kFirstTable + i;
-    batch += fmt::format("route add default dev {} metric {}\n", device, table);
-    batch += fmt::format("route add default dev {} table {}\n", device, table);
-    batch += fmt::format("rule add from {} table {}\n", a.address.to_string(), table);
+    if (a.is_there_at_first) batch += address_commands(host, i, true);
   }
   const bool is_multipath = host.spec->is_linux && host.spec->config.connection.is_multipath;
   if (is_multipath) {

@@ -21,6 +21,12 @@ struct HostPlan {
 
 /// Before devices are made: they inherit it. The error says what this kernel cannot do.
 tl::expected<void, std::string> set_kernel_parameters(const Namespaces& namespaces, const HostPlan& host);
+/// An address comes or goes, with the routes that it is the source of. `attachment`: of the host's.
+tl::expected<void, std::string> change_address(const Namespaces& namespaces, const HostPlan& host,
+                                               size_t attachment, bool is_there);
+/// A Linux host's endpoint becomes backup, or a regular one again.
+tl::expected<void, std::string> change_backup(const Namespaces& namespaces, const HostPlan& host,
+                                              size_t attachment, bool is_backup);
 /// Addresses, routes by source address, and the endpoints of a Linux host.
 tl::expected<void, std::string> configure_devices(const Namespaces& namespaces, const HostPlan& host);
 /// The file for `braid daemon`.

@@ -107,6 +107,8 @@ class Laboratory {
   void check_end();
   void stop_agents();
   void write_event_log();
+  void apply(const scenario::EventSpec& event);
+  tl::expected<void, std::string> change_endpoint(const Host& host, size_t attachment, bool is_backup);
   scenario::ConnectionResult result_of(size_t flow) const;
   std::string with_addresses(std::string command) const;
   Host& host(const std::string& name) {
@@ -544,6 +546,42 @@ void Laboratory::write_event_log() {
   for (; event != events.end() && event->at < now(); ++event) event_log_->add(*event);
 }
 
+/// What happens to hosts; what happens to links is the carrier's.
+void Laboratory::apply(const scenario::EventSpec& event) {
+  using Kind = scenario::EventSpec::Kind;
+  const Host& where = host(event.subject);
+  for (size_t i = 0; i < where.plan.attachments.size(); ++i) {
+    if (where.plan.attachments[i]->link->name() != event.link) continue;
+    const bool is_of_address = event.kind == Kind::kAddressAdded || event.kind == Kind::kAddressRemoved;
+    const auto done =
+        is_of_address ? change_address(namespaces_, where.plan, i, event.kind == Kind::kAddressAdded)
+        : where.plan.spec->is_linux ? change_backup(namespaces_, where.plan, i, event.kind == Kind::kBackup)
+                                    : change_endpoint(where, i, event.kind == Kind::kBackup);
+    if (!done)
+      fmt::print(stderr, "braid lab: at {:.3f} s: {}\n", seconds(event.at.time_since_epoch()), done.error());
+  }
+}
+
+/// Of a Braid host, through its daemon.
+tl::expected<void, std::string> Laboratory::change_endpoint(const Host& host, size_t attachment,
+                                                            bool is_backup) {
+  const scenario::Attachment& a = *host.plan.attachments[attachment];
+  auto client = service::ControlClient::connect(host.socket_path);
+  if (!client) return Failure(client.error());
+  const auto shown = client->call({{"command", "endpoint"}, {"action", "show"}});
+  if (!shown) return Failure(shown.error());
+  for (const json& endpoint : *shown) {
+    if (endpoint.value("address", "") != a.address.to_string()) continue;
+    std::vector<std::string> flags = endpoint.value("flags", std::vector<std::string>());
+    std::erase(flags, "backup");
+    if (is_backup) flags.push_back("backup");
+    const auto changed = client->call(
+        {{"command", "endpoint"}, {"action", "change"}, {"id", endpoint.value("id", 0)}, {"flags", flags}});
+    if (!changed) return Failure(changed.error());
+  }
+  return {};
+}
+
 LabOutcome Laboratory::run() {
   for (const scenario::ProgramSpec& spec : scenario_.programs) {
     auto program = std::make_unique<Program>();
@@ -559,6 +597,10 @@ LabOutcome Laboratory::run() {
   for (const auto& one : hosts_) {
     if (one->agent != nullptr)
       one->agent->write_input(fmt::format("begin {}\n", begin_.time_since_epoch().count()));
+  }
+  for (const scenario::EventSpec& event : scenario_.events) {
+    if (event.is_of_host())
+      loop_.call_at(begin_ + event.at.time_since_epoch(), [this, &event] { apply(event); });
   }
   for (size_t i = 0; i < scenario_.programs.size(); ++i)
     loop_.call_at(begin_ + scenario_.programs[i].start.time_since_epoch(), [this, i] { start_program(i); });

@@ -56,6 +56,7 @@ struct EventSpec {
     kBackup,   // the host's subflows on the link become backup
     kRegular,  // and regular ones again
   };
+  bool is_of_host() const { return kind >= Kind::kHostRestart; }
   Time at{};
   Kind kind = Kind::kLinkDown;
   std::string subject;  // the link, or the host

@@ -110,6 +110,7 @@ sim::Port& World::attach_host(const std::string& name, size_t link_index, int en
   attachment.has_default_route = is_routed;
   attachment.link = &link;
   attachment.away = end == 0 ? Direction::kForward : Direction::kBackward;
+  attachment.is_there_at_first = is_there_at_first(name, link.name());
   addresses_.emplace(name, attachment.address);
   // Who opens connections opens subflows from it, who accepts them announces it.
   const auto& workloads = scenario_.workloads;
@@ -128,15 +129,14 @@ sim::Port& World::attach_inside(const Attachment& attachment) {
   host::InterfaceConfig config;
   config.name = attachment.link->name();
   const host::AddressConfig own = {attachment.address, attachment.prefix_bits};
-  const bool is_there = is_there_at_first(attachment.host, config.name);
-  if (is_there) config.addresses = {own};
+  if (attachment.is_there_at_first) config.addresses = {own};
   const wire::Family family = has_wide_addresses_ ? wire::Family::kV6 : wire::Family::kV4;
   if (attachment.has_default_route)
     config.routes = {{wire::IpAddress::any(family), 0, static_cast<uint32_t>(node.interfaces().size())}};
   const host::InterfaceId id = node.add_interface(config, *attachment.link, attachment.away);
   const EndpointUse use = {attachment.is_subflow, attachment.is_signal};
   HostAddresses& addresses = host_addresses_.try_emplace(attachment.host, node, use).first->second;
-  addresses.add(config.name, id, own, is_there, network_.now());
+  addresses.add(config.name, id, own, attachment.is_there_at_first, network_.now());
   return node.port(id);
 }
 

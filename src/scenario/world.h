@@ -22,6 +22,7 @@ struct Attachment {
   wire::IpAddress address;
   int prefix_bits = 0;
   bool has_default_route = false;  // a router is at the other end
+  bool is_there_at_first = true;   // otherwise an event brings the address
   // As an endpoint of MPTCP
   bool is_subflow = false, is_signal = false;
   sim::Link* link = nullptr;
