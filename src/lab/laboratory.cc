@@ -486,7 +486,7 @@ scenario::ConnectionResult Laboratory::result_of(size_t number) const {
   const json server = flow.server_result.is_object() ? flow.server_result : json::object();
   const json& teller = spec.kind == scenario::WorkloadSpec::Kind::kRequests ? client : server;
   scenario::ConnectionResult result;
-  result.kind = to_string(spec.kind);
+  result.kind = spec.is_of_trace ? "trace" : to_string(spec.kind);
   result.from = spec.from;
   result.to = spec.to;
   result.bytes = client.value("received_bytes", uint64_t{0}) + server.value("received_bytes", uint64_t{0});

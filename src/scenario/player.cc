@@ -143,7 +143,9 @@ void Player::on_received(Time now) {
   if (role_ == Role::kClient) return on_answer(now);
   if (spec_.kind == WorkloadSpec::Kind::kBlocks) on_blocks(now);
   if (spec_.kind == WorkloadSpec::Kind::kRequests) on_requests();
-  if (spec_.bytes && received_ >= *spec_.bytes) is_over_ = true;
+  if (is_over_ || !spec_.bytes || received_ < *spec_.bytes) return;
+  is_over_ = true;
+  if (spec_.is_of_trace) delays_.push_back(seconds(now - spec_.start));
 }
 
 /// A block is made at its time, however long it then waits for its connection.

@@ -55,7 +55,7 @@ class Player {
   /// The longest time in which nothing came, between octets that did.
   Duration longest_gap() const { return longest_gap_; }
   /// Seconds: of blocks from their making to their last octet (at the server), of requests from asking to the
-  /// whole answer (at the client).
+  /// whole answer (at the client), of a trace's flow from its time to its last octet (at the server).
   const std::vector<double>& delays() const { return delays_; }
 
  private:

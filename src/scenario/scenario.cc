@@ -12,8 +12,10 @@
 
 #include "config/closest.h"
 #include "config/connection_settings.h"
+#include "scenario/flow_trace.h"
 #include "scenario/link_reader.h"
 #include "scenario/override.h"
+#include "scenario/route_reader.h"
 #include "scenario/topology/topology.h"
 #include "sim/middlebox/registry.h"
 
@@ -58,6 +60,9 @@ class Reader {
   void for_each_table(TomlTable& root, std::string_view key, Read read);
   bool is_node(std::string_view name) const;
   std::string read_node(TomlTable& table, std::string_view key);
+  std::string no_host(std::string_view name) const;
+  std::optional<std::string> read_trace_text(TomlTable& table, std::string& name);
+  void read_trace(TomlTable& table);
   HostSpec& host(const std::string& name);
 
   const toml::table& root_;
@@ -171,17 +176,19 @@ void Reader::read_links(const toml::table* links) {
   }
 }
 
+std::string Reader::no_host(std::string_view name) const {
+  std::vector<std::string_view> names;
+  for (const HostSpec& spec : scenario_.hosts) names.push_back(spec.name);
+  const std::string_view meant = config::closest(name, names);
+  return fmt::format("there is no host \"{}\"{}", name,
+                     meant.empty() ? "" : fmt::format("; did you mean \"{}\"?", meant));
+}
+
 std::string Reader::read_node(TomlTable& table, std::string_view key) {
   std::string name;
   table.read(key, name);
   if (std::ranges::count(scenario_.hosts, name, &HostSpec::name) > 0) return name;
-  std::vector<std::string_view> names;
-  for (const HostSpec& spec : scenario_.hosts) names.push_back(spec.name);
-  const std::string_view meant = config::closest(name, names);
-  table.complain(key, name.empty()
-                          ? std::string("is needed: the name of a host")
-                          : fmt::format("there is no host \"{}\"{}", name,
-                                        meant.empty() ? "" : fmt::format("; did you mean \"{}\"?", meant)));
+  table.complain(key, name.empty() ? std::string("is needed: the name of a host") : no_host(name));
   return name;
 }
 
@@ -330,11 +337,85 @@ void Reader::read_what_it_does(TomlTable& table, const std::string& kind, Worklo
   }
 }
 
+/// Lines of the file, or entries of `flows`, as text in the form of the file.
+std::optional<std::string> Reader::read_trace_text(TomlTable& table, std::string& name) {
+  if (table.has("file") == table.has("flows")) {
+    table.complain("file",
+                   "a trace is a file, file = \"flows.csv\", or a list, flows = [[0, 20000], [0.5, 100000]]");
+    return std::nullopt;
+  }
+  std::string text;
+  if (table.has("file")) {
+    table.read("file", name);
+    std::ifstream file(directory_ / name);
+    if (!file) {
+      table.complain("file", fmt::format("{}: {}", (directory_ / name).string(), std::strerror(errno)));
+      return std::nullopt;
+    }
+    std::ostringstream all;
+    all << file.rdbuf();
+    return all.str();
+  }
+  const toml::array* flows = table.read_array("flows", "a list of flows: [[0, 20000], [0.5, 100000]]");
+  if (flows == nullptr) return std::nullopt;
+  name = "flow";
+  for (const toml::node& flow : *flows) {
+    const toml::array* fields = flow.as_array();
+    for (size_t i = 0; fields != nullptr && i < fields->size(); ++i) {
+      const toml::node& field = *fields->get(i);
+      const auto words = field.value<std::string>();
+      const auto whole = field.value_exact<int64_t>();
+      text += fmt::format("{}{}", i == 0 ? "" : ",",
+                          words   ? *words
+                          : whole ? fmt::format("{}", *whole)
+                                  : fmt::format("{}", field.value_or(-1.0)));
+    }
+    text += fields != nullptr ? "\n" : "?\n";
+  }
+  return text;
+}
+
+void Reader::read_trace(TomlTable& table) {
+  std::string name;
+  const std::optional<std::string> text = read_trace_text(table, name);
+  WorkloadSpec workload;
+  workload.is_of_trace = true;
+  Duration start{0};
+  table.read_duration("start", start);
+  if (table.has("from")) workload.from = read_node(table, "from");
+  if (table.has("to")) workload.to = read_node(table, "to");
+  if (!text) return;
+  const char* const where = table.has("file") ? "file" : "flows";
+  const auto flows = parse_flow_trace(*text, name);
+  if (!flows) return table.complain(where, flows.error());
+  for (const TraceFlow& flow : *flows) {
+    WorkloadSpec one = workload;
+    one.start = flow.at + start;
+    one.bytes = flow.bytes;
+    if (!flow.from.empty()) one.from = flow.from;
+    if (!flow.to.empty()) one.to = flow.to;
+    for (const auto& [key, host] : {std::pair("from", one.from), std::pair("to", one.to)}) {
+      if (host.empty())
+        return table.complain(where,
+                              fmt::format("a flow does not say `{0}`, and the workload has no `{0}`", key));
+      if (std::ranges::count(scenario_.hosts, host, &HostSpec::name) == 0)
+        return table.complain(where, fmt::format("{}: {}", name, no_host(host)));
+    }
+    if (one.from == one.to)
+      return table.complain(where, fmt::format("a flow goes from {0} to {0}", one.from));
+    scenario_.workloads.push_back(std::move(one));
+  }
+}
+
 void Reader::read_workload(const toml::table& found) {
   TomlTable table(&found, "[[workload]]", errors_);
   WorkloadSpec workload;
   std::string kind = "bulk";
-  table.read_choice("kind", kind, {"bulk", "blocks", "requests", "on-off"});
+  table.read_choice("kind", kind, {"bulk", "blocks", "requests", "on-off", "trace"});
+  if (kind == "trace") {
+    read_trace(table);
+    return table.refuse_others();
+  }
   workload.from = read_node(table, "from");
   workload.to = read_node(table, "to");
   if (workload.from == workload.to) table.complain("to", "must be another host than `from`");
@@ -390,6 +471,7 @@ Scenario Reader::read() {
     add_topology(table, directory_, errors_, scenario_);
   }
   read_links(root.read_table("links"));
+  read_routes(root.read_table("routes"), errors_, scenario_);
   for_each_table(root, "event", [this](const toml::table& table) { read_event(table); });
   for_each_table(root, "workload", [this](const toml::table& table) { read_workload(table); });
   for_each_table(root, "program", [this](const toml::table& table) { read_program(table); });

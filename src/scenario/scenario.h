@@ -86,6 +86,7 @@ struct WorkloadSpec {
   std::optional<uint64_t> requests;       // kRequests: nothing: until the end
   uint64_t bits_per_second = 0;           // kOnOff, while on
   Distribution on, off;                   // kOnOff
+  bool is_of_trace = false;               // kBulk: one of a list; its delay is that of its last octet
 };
 
 std::string_view to_string(WorkloadSpec::Kind kind);

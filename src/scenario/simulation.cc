@@ -117,7 +117,7 @@ ConnectionResult Simulation::result_of(const Flow& flow) {
   const Traffic& traffic = *flow.traffic;
   const WorkloadSpec& spec = traffic.spec();
   ConnectionResult result;
-  result.kind = to_string(spec.kind);
+  result.kind = spec.is_of_trace ? "trace" : to_string(spec.kind);
   result.from = spec.from;
   result.to = spec.to;
   result.bytes = traffic.delivered_bytes();

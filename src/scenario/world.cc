@@ -187,9 +187,9 @@ void World::make_routes() {
 /// Whether a route of the file covers the whole network, so that none is to be computed.
 bool World::is_given(const std::string& router, const sim::Router::Prefix& prefix) const {
   return std::ranges::any_of(given_prefixes_, [&](const RouteSpec* route) {
-    return route->prefix_bits <= prefix.bits && route->router == router &&
-           route->network.family() == prefix.network.family() &&
-           wire::in_prefix(prefix.network, route->network, route->prefix_bits);
+    if (route->router != router || route->prefix_bits > prefix.bits) return false;
+    return route->prefix_bits == 0 || (route->network.family() == prefix.network.family() &&
+                                       wire::in_prefix(prefix.network, route->network, route->prefix_bits));
   });
 }
 
@@ -199,7 +199,10 @@ void World::make_given_routes() {
     for (const std::string& link : route.via) ports.push_back(ports_.at(route.router).at(links_.at(link)));
     sim::Router& router = *routers_.at(route.router);
     if (route.host.empty()) {
-      router.set_route({route.network, route.prefix_bits}, std::move(ports));
+      // All there is has one family of addresses.
+      const bool is_v4 = !has_wide_addresses_;
+      const wire::IpAddress any = wire::IpAddress::any(is_v4 ? wire::Family::kV4 : wire::Family::kV6);
+      router.set_route({route.prefix_bits == 0 ? any : route.network, route.prefix_bits}, std::move(ports));
       continue;
     }
     for (const Attachment& attachment : attachments_) {
