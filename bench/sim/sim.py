@@ -72,10 +72,10 @@ def main():
     programs = [p for p, file in PROGRAMS.items() if os.path.exists(os.path.join(BIN, file))]
     if len(programs) < len(PROGRAMS):
         print("without ns-3: it is not installed (scripts/setup --bench)")
-    seconds = ["--seconds", "10"]
+    seconds = ["--seconds", "5"]
     cases = [
-        ("(a) one TCP flow, queue overflows, 10 s", ["--case", "bottleneck", *seconds]),
-        ("(a') likewise, window below the queue, 10 s", ["--case", "bottleneck", "--buffer", "2000000", *seconds]),
+        ("(a) one TCP flow, queue overflows, 5 s", ["--case", "bottleneck", *seconds]),
+        ("(a') likewise, window below the queue, 5 s", ["--case", "bottleneck", "--buffer", "2000000", *seconds]),
         ("(b) FatTree k=8, 128 x 8 subflows, 1 s", ["--case", "fat-tree", "--k", "8"]),
     ]
     rows = []

@@ -19,6 +19,7 @@ struct DelaySummary {  // seconds
 DelaySummary summarise(std::vector<double> seconds);
 
 struct SubflowResult {
+  uint8_t index = 0;  // the series call it "subflow <index + 1>"
   std::string local, remote;
   uint64_t sent_bytes = 0, received_bytes = 0;
   double srtt_ms = 0;

@@ -136,9 +136,9 @@ ConnectionResult Simulation::result_of(const Flow& flow) {
   result.multipath = to_string(info.multipath);
   result.fallback = to_string(info.fallback);
   for (const mptcp::SubflowInfo& s : info.subflows) {
-    result.subflows.push_back({s.tuple.local.to_string(), s.tuple.remote.to_string(), s.data_sent_bytes,
-                               s.data_received_bytes, seconds(s.srtt) * 1e3, s.retransmissions, s.timeouts,
-                               s.is_backup});
+    result.subflows.push_back({s.index, s.tuple.local.to_string(), s.tuple.remote.to_string(),
+                               s.data_sent_bytes, s.data_received_bytes, seconds(s.srtt) * 1e3,
+                               s.retransmissions, s.timeouts, s.is_backup});
   }
   return result;
 }
