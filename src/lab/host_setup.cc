@@ -132,10 +132,21 @@ tl::expected<void, std::string> configure_devices(const Namespaces& namespaces, 
                            a.is_subflow ? " subflow" : "", a.is_signal ? " signal" : "");
     }
   }
-  auto done =
-      run_command({"ip", is_v6 ? "-6" : "-4", "-n", namespaces.name(host.position), "-batch", "-"}, batch);
-  if (!done) return tl::unexpected(std::move(done.error()));
-  return {};
+  return run_batch(namespaces, host, is_v6, batch);
+}
+
+tl::expected<void, std::string> change_address(const Namespaces& namespaces, const HostPlan& host,
+                                               size_t attachment, bool is_there) {
+  const bool is_v6 = !host.attachments[attachment]->address.is_v4();
+  return run_batch(namespaces, host, is_v6, address_commands(host, attachment, is_there));
+}
+
+tl::expected<void, std::string> change_backup(const Namespaces& namespaces, const HostPlan& host,
+                                              size_t attachment, bool is_backup) {
+  const wire::IpAddress& address = host.attachments[attachment]->address;
+  return run_batch(
+      namespaces, host, !address.is_v4(),
+      fmt::format("mptcp endpoint change {} {}\n", address.to_string(), is_backup ? "backup" : "nobackup"));
 }
 
 std::string daemon_config(const HostPlan& host) {

@@ -57,10 +57,12 @@ void Connection::Impl::on_priority(MptcpSubflow& subflow, const wire::MpPrio& op
   is_another_round_due = true;
 }
 
-void Connection::Impl::announce(uint8_t id, const wire::IpAddress& address, uint16_t port) {
+bool Connection::Impl::announce(uint8_t id, const wire::IpAddress& address, uint16_t port) {
+  if (env.mtu_of(address) == 0) return false;
   if (!announcements.announce(id, address, port, now)) counters().add(Counter::kAddAddrTxDrop);
   if (is_logged()) log({.kind = Decision::Kind::kAddressAnnounced, .amount = id, .address = address});
   schedule_announcements();
+  return true;
 }
 
 void Connection::Impl::withdraw(uint8_t id) {

@@ -335,8 +335,8 @@ bool Connection::open_subflow(const wire::Endpoint& from, uint8_t local_id, cons
 }
 void Connection::close_subflow(uint8_t index) { impl_->close_subflow(index); }
 void Connection::set_backup(uint8_t index, bool is_backup) { impl_->set_backup(index, is_backup); }
-void Connection::announce(uint8_t id, const wire::IpAddress& address, uint16_t port) {
-  impl_->announce(id, address, port);
+bool Connection::announce(uint8_t id, const wire::IpAddress& address, uint16_t port) {
+  return impl_->announce(id, address, port);
 }
 void Connection::withdraw(uint8_t id) { impl_->withdraw(id); }
 void Connection::set_timer(Time at) {

@@ -214,7 +214,7 @@ class Connection final : public tcp::Upper, public PathActions {
                     uint8_t remote_id, bool is_backup) override;
   void close_subflow(uint8_t index) override;
   void set_backup(uint8_t index, bool is_backup) override;
-  void announce(uint8_t id, const wire::IpAddress& address, uint16_t port) override;
+  bool announce(uint8_t id, const wire::IpAddress& address, uint16_t port) override;
   void withdraw(uint8_t id) override;
   void set_timer(Time at) override;
 

@@ -61,6 +61,7 @@ TEST_F(Addresses, SeveralAtOnceAreAllAnnounced) {
     std::array<uint8_t, 16> bytes = {0x20, 0x01, 0x0d, 0xb8};
     bytes[15] = i;
     endpoints.push_back(signal(i, wire::IpAddress::v6(bytes), i % 2 == 0 ? 8080 : 0));
+    pair.server.environment.local_addresses.push_back(endpoints.back().address);
   }
   open(pair);
   pair.run_for(30s);

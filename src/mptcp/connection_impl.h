@@ -92,6 +92,7 @@ struct Receiving {
   std::optional<DataOffset> fin;  // where the peer's DATA_FIN is
   bool is_fin_consumed = false;
   bool has_sent_data_ack = false;
+  Time first_data_ack_at{};  // when
   bool is_peer_wide = true;  // the peer's data sequence numbers have 64 bits; our DATA_ACKs then too
   uint8_t last_subflow = 0;  // that brought a segment
   bool is_readable_raised = false;
@@ -263,7 +264,7 @@ struct Connection::Impl {
   void on_add_addr(const wire::AddAddr& option);
   void on_remove_addr(const wire::RemoveAddr& option);
   void on_priority(MptcpSubflow& subflow, const wire::MpPrio& option);
-  void announce(uint8_t id, const wire::IpAddress& address, uint16_t port);
+  bool announce(uint8_t id, const wire::IpAddress& address, uint16_t port);
   void withdraw(uint8_t id);
   void set_backup(uint8_t index, bool is_backup);
   void close_subflow(uint8_t index);

@@ -1,10 +1,17 @@
 // Which MPTCP options go on a segment (RFC 8684; the room of 40 octets is shared with TCP's own).
+#include <algorithm>
+
 #include "mptcp/connection_impl.h"
 #include "mptcp/dss_checksum.h"
 
 namespace braid::mptcp {
 
 namespace {
+
+// A DSS with a DATA_ACK of 64 bits and nothing else.
+constexpr size_t kWideDataAckSize = 12;
+// A lost first DATA_ACK is sent again when the peer repeats its data, after the initial RTO at the latest.
+constexpr Duration kLongestProof = 1s;
 
 /// Adds options while they fit; each is counted with its padding to four octets, so the sum is never short.
 class Fitter {
@@ -59,7 +66,7 @@ struct Writer {
   void data(const tcp::SegmentContext& context);
   void infinite_map(const tcp::SegmentContext& context);
   void reset();
-  bool announcement();
+  bool announcement(size_t reserved);
   bool data_fin();
 };
 
@@ -125,13 +132,14 @@ void Writer::reset() {
 /// ADD_ADDR, its echo or REMOVE_ADDR. An IPv6 address with HMAC leaves no room for a DSS beside timestamps,
 /// and with a port none for those either: such an ACK goes without (TCP takes it as it takes one whose
 /// options were stripped).
-bool Writer::announcement() {
+bool Writer::announcement(size_t reserved) {
   const auto next = [&] {
-    return connection.announcements.poll(fitter.space(), connection.now, connection.config.add_addr_interval,
+    const size_t space = fitter.space() - std::min(fitter.space(), reserved);
+    return connection.announcements.poll(space, connection.now, connection.config.add_addr_interval,
                                          connection.config.add_addr_attempts);
   };
   auto option = next();
-  if (!option.has_value() && fitter.drop_timestamps()) option = next();
+  if (!option.has_value() && reserved == 0 && fitter.drop_timestamps()) option = next();
   if (!option.has_value()) return false;
   if (auto* address = std::get_if<wire::AddAddr>(&*option)) {
     if (!address->is_echo) {
@@ -193,20 +201,30 @@ void Writer::ack() {
   // At the end an announcement would only take the place of the last DATA_ACK, and invite a join to nothing.
   const bool is_ending = connection.closing.is_fin_sent && connection.receiving.is_fin_consumed;
   // The first DATA_ACK comes first, even if it can only say that nothing of a checksummed map is in yet: if a
-  // network takes the ADD_ADDR off, the bare ACK that is left would look like one from a peer that reads plain
-  // TCP.
+  // network takes the ADD_ADDR off, the bare ACK that is left would look like one from a peer that reads
+  // plain TCP.
   const bool owes_first = !connection.receiving.has_sent_data_ack && subflow.rcv_nxt() > StreamOffset(1);
   if (negotiation.state == MultipathState::kEstablished && !is_ending &&
       connection.announcements.is_due(connection.now)) {
-    if (!owes_first) announcement();
+    // Until the peer has shown that it knows of MPTCP (or for a while) what has no room beside a DATA_ACK
+    // waits, for the same reason: that first one may have been lost.
+    const Receiving& receiving = connection.receiving;
+    const bool is_proved =
+        connection.sending.has_data_ack_come ||
+        (receiving.has_sent_data_ack && connection.now >= receiving.first_data_ack_at + kLongestProof);
+    const bool was_sent = !owes_first && announcement(is_proved ? 0 : kWideDataAckSize);
     // The next has the next ACK.
-    if (connection.announcements.is_due(connection.now)) connection.ask_for_bare_ack(subflow);
+    if ((was_sent || owes_first) && connection.announcements.is_due(connection.now))
+      connection.ask_for_bare_ack(subflow);
   }
   // Out of order: SACK blocks want room too.
   const bool is_wide = connection.receiving.is_peer_wide && subflow.receive_queue_bytes() == 0;
   wire::Dss dss;
   dss.data_ack = data_ack(is_wide);
-  if (fitter.put(dss)) connection.receiving.has_sent_data_ack = true;
+  if (fitter.put(dss) && !connection.receiving.has_sent_data_ack) {
+    connection.receiving.has_sent_data_ack = true;
+    connection.receiving.first_data_ack_at = connection.now;
+  }
 }
 
 void Writer::infinite_map(const tcp::SegmentContext& context) {

@@ -1,5 +1,6 @@
 // Grants to subflows, DATA_ACK, reinjection: the sender's side of the data sequence space.
 #include <algorithm>
+#include <utility>
 
 #include "mptcp/connection_impl.h"
 #include "mptcp/dss_checksum.h"
@@ -210,7 +211,8 @@ void Connection::Impl::fetch_payload(MptcpSubflow& subflow, StreamOffset offset,
 
 /// A DATA_ACK, unwrapped; `window` is relative to it (RFC 8684, 3.3.5).
 void Connection::Impl::on_data_ack(DataOffset ack, uint64_t window) {
-  sending.has_data_ack_come = true;
+  // ADD_ADDR may have waited for it.
+  if (!std::exchange(sending.has_data_ack_come, true)) schedule_announcements();
   const DataOffset una = sending.buffer.data_una();
   const DataOffset highest = sending.next + (closing.is_fin_sent ? 1 : 0);
   if (ack > highest) {

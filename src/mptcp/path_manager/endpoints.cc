@@ -157,8 +157,7 @@ void EndpointPaths::announce_endpoints() {
     // The peer knows the initial address, unless the endpoint is about another port.
     if (is_initial_address(endpoint) && (endpoint.port == 0 || endpoint.port == initial_.local.port))
       continue;
-    announced_.set(endpoint.id);
-    actions_.announce(endpoint.id, endpoint.address, endpoint.port);
+    if (actions_.announce(endpoint.id, endpoint.address, endpoint.port)) announced_.set(endpoint.id);
   }
 }
 

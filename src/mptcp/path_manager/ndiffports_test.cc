@@ -21,7 +21,10 @@ class DifferentPortsTest : public testing::Test, protected PathActions {
   }
   void close_subflow(uint8_t) override { FAIL(); }
   void set_backup(uint8_t, bool) override { FAIL(); }
-  void announce(uint8_t, const wire::IpAddress&, uint16_t) override { FAIL(); }
+  bool announce(uint8_t, const wire::IpAddress&, uint16_t) override {
+    ADD_FAILURE();
+    return true;
+  }
   void withdraw(uint8_t) override { FAIL(); }
   void set_timer(Time at) override { timer = at; }
 

@@ -41,9 +41,12 @@ class PathsTest : public testing::Test, protected PathActions {
   void set_backup(uint8_t index, bool is_backup) override {
     log.push_back((is_backup ? "backup " : "regular ") + std::to_string(index));
   }
-  void announce(uint8_t id, const wire::IpAddress& address, uint16_t port) override {
+  bool announce(uint8_t id, const wire::IpAddress& address, uint16_t port) override {
+    if (!has_addresses) return false;
     log.push_back("announce " + std::to_string(id) + " " + wire::Endpoint{address, port}.to_string());
+    return true;
   }
+  bool has_addresses = true;  // the host has those of its endpoints
   void withdraw(uint8_t id) override { log.push_back("withdraw " + std::to_string(id)); }
   void set_timer(Time at) override { timer = at; }
 
@@ -134,6 +137,21 @@ TEST_F(PathsTest, EveryNameMakesAPathManagerOfThatName) {
   for (const std::string& name : path_manager_names())
     EXPECT_EQ(make_path_manager(name, config, *this)->name(), name);
   EXPECT_EQ(make_path_manager("no-such", config, *this), nullptr);
+}
+
+// What the host does not have would only bring joins to nobody.
+TEST_F(PathsTest, AnAddressIsAnnouncedWhenTheHostHasIt) {
+  PathEndpoint endpoint;
+  endpoint.id = 4;
+  endpoint.address = ip("192.0.2.4");
+  endpoint.is_signal = true;
+  config.endpoints.push_back(endpoint);
+  has_addresses = false;
+  establish();
+  EXPECT_EQ(log, Strings{});
+  has_addresses = true;
+  paths->on_endpoint_added(endpoint, now);
+  EXPECT_EQ(log, Strings{"announce 4 192.0.2.4:0"});
 }
 
 TEST_F(PathsTest, SubflowEndpointsJoinThePeersInitialAddress) {
