@@ -21,7 +21,7 @@ class Nat final : public Middlebox {
     /// RFC 5382, 5 asks for 2 h 4 min; home routers have minutes.
     Duration idle_timeout = 300s;
     Duration transitory_timeout = 240s;  // before the handshake is over, and after FIN or RST
-    bool answers_unknown = false;       // a RST to what has no mapping, instead of silence
+    bool answers_unknown = false;        // a RST to what has no mapping, instead of silence
   };
   /// More than these, and the one that was not used for longest makes room.
   static constexpr size_t kMostMappings = 65536;
