@@ -108,9 +108,12 @@ void append_subflows(const json& subflows, std::string& out) {
 
 std::string multipath_of(const json& connection) {
   const std::string fallback = text(connection, "fallback");
-  if (!fallback.empty() && fallback != "none") return "plain TCP: " + fallback;
-  return fmt::format("MPTCP {}{}, token {}, peer's {}", text(connection, "multipath"),
-                     flag(connection, "is_checksummed") ? ", checksums" : "",
+  const std::string packet = text(connection, "fallback_packet");
+  if (!fallback.empty() && fallback != "none")
+    return fmt::format("plain TCP: {}{}", fallback, packet.empty() ? "" : " (" + packet + ")");
+  const bool is_v0 = connection.contains("version") && number(connection, "version") == 0;
+  return fmt::format("MPTCP {}{}{}, token {}, peer's {}", is_v0 ? "version 0 " : "",
+                     text(connection, "multipath"), flag(connection, "is_checksummed") ? ", checksums" : "",
                      token(connection, "local_token"), token(connection, "remote_token"));
 }
 

@@ -19,11 +19,23 @@ std::vector<std::string> all_congestion_controls() {
   return names;
 }
 
+void read_version(TomlTable& table, std::string_view key, mptcp::Version& version) {
+  auto number = static_cast<uint8_t>(version);
+  table.read(key, number, 0, 1);
+  version = static_cast<mptcp::Version>(number);
+}
+
 }  // namespace
 
 void read_connection(TomlTable& table, mptcp::ConnectionConfig& c) {
   table.read("multipath", c.is_multipath);
   table.read("checksum", c.require_checksum);
+  read_version(table, "lowest_version", c.lowest_version);
+  read_version(table, "highest_version", c.highest_version);
+  c.lowest_version = std::min(c.lowest_version, c.highest_version);
+  std::string fastclose = c.fastclose == mptcp::FastcloseForm::kAck ? "ack" : "rst";
+  table.read_choice("fastclose", fastclose, {"ack", "rst"});
+  c.fastclose = fastclose == "ack" ? mptcp::FastcloseForm::kAck : mptcp::FastcloseForm::kRst;
   table.read_choice("scheduler", c.scheduler, mptcp::scheduler_names());
   table.read_choice("congestion_control", c.congestion_control, all_congestion_controls());
   table.read_choice("path_manager", c.path_manager, mptcp::path_manager_names());

@@ -104,8 +104,14 @@ std::optional<Event> Host::Impl::poll_event() {
 
 // ---- demultiplexing and tokens
 
-mptcp::KeyMaterial Host::Impl::register_key(mptcp::Connection& connection) {
-  return tokens.register_key(connection);
+mptcp::KeyMaterial Host::Impl::register_key(mptcp::Connection& connection, mptcp::Version version) {
+  if (restoring.has_value()) {
+    const auto given = mptcp::derive(cookies.key_of(restoring->tuple, restoring->cookie), version);
+    if (tokens.insert(given, connection)) return given;
+    // The peer has been told the key already: another one makes this plain TCP.
+    base_counters.add(Counter::kMpFallbackTokenInit);
+  }
+  return tokens.register_key(connection, version);
 }
 
 bool Host::Impl::bind_subflow(mptcp::Connection& connection, tcp::Subflow& subflow) {
@@ -134,6 +140,7 @@ void Host::Impl::keep_time_wait(const tcp::TimeWaitRecord& record) {
 // ---- what connections ask of the network
 
 Seq32 Host::Impl::initial_sequence(const wire::FourTuple& tuple, Time now) {
+  if (restoring.has_value()) return restoring->cookie;
   return sequences.initial_sequence(tuple, now);
 }
 uint32_t Host::Impl::timestamp_offset(const wire::FourTuple& tuple) {

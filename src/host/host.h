@@ -72,6 +72,7 @@ struct HostConfig {
   uint16_t first_ephemeral_port = 32768, last_ephemeral_port = 60999;
   size_t max_connections = 1u << 20;
   size_t max_time_wait = 65536;
+  bool syn_cookies = true;  // RFC 4987: a backlog full of handshakes does not shut a listener
 };
 
 struct ListenOptions {

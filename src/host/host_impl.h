@@ -1,5 +1,5 @@
 // The inside of Host, and the environment of its connections. Split by topic: host.cc (interfaces, paths,
-// getters), applications.cc (listen, accept, connect, close), receive.cc, transmit.cc.
+// getters), applications.cc (listen, accept, connect, close), receive.cc, cookies.cc, transmit.cc.
 #pragma once
 
 #include <optional>
@@ -17,6 +17,7 @@
 #include "host/reply.h"
 #include "host/sequence_source.h"
 #include "host/slot_table.h"
+#include "host/syn_cookies.h"
 #include "host/time_wait_table.h"
 #include "host/token_table.h"
 #include "mptcp/environment.h"
@@ -58,6 +59,9 @@ struct Host::Impl final : mptcp::Environment {
   void on_stray(const wire::TcpSegment& segment);
   void on_join_syn(const wire::TcpSegment& segment, const wire::MpJoinSyn& join);
   void on_syn(const wire::TcpSegment& segment);
+  mptcp::Connection* accept_from(Listener& listener, const wire::TcpSegment& syn, mptcp::SynOrigin origin);
+  void answer_with_cookie(const wire::TcpSegment& syn, const Listener& listener);
+  bool admit_by_cookie(const wire::TcpSegment& segment);
   void reset(const wire::TcpSegment& segment, std::optional<wire::ResetReason> reason);
   void count(wire::ParseError error);
 
@@ -94,7 +98,7 @@ struct Host::Impl final : mptcp::Environment {
   ChunkPool& chunks() override { return chunk_pool; }
   mptcp::Counters& counters() override { return base_counters; }
   const mptcp::PathConfig& path_config() const override { return paths; }
-  mptcp::KeyMaterial register_key(mptcp::Connection& connection) override;
+  mptcp::KeyMaterial register_key(mptcp::Connection& connection, mptcp::Version version) override;
   void release_token(mptcp::Token token) override { tokens.release(token); }
   bool bind_subflow(mptcp::Connection& connection, tcp::Subflow& subflow) override;
   void unbind_subflow(tcp::Subflow& subflow) override;
@@ -106,6 +110,7 @@ struct Host::Impl final : mptcp::Environment {
   bool has_route(const wire::IpAddress& local, const wire::IpAddress& remote) const override;
   wire::IpAddress source_for(const wire::IpAddress& remote) const override;
   void wake(mptcp::Connection& connection) override;
+  mptcp::PeerMemory* peer_memory() override { return &memory; }
   mptcp::DecisionLog* decision_log() override { return decisions; }
   void on_event(mptcp::Connection& connection, mptcp::ConnectionEvent event) override;
 
@@ -121,11 +126,18 @@ struct Host::Impl final : mptcp::Environment {
   mutable mptcp::Counters shown_counters;
   mptcp::DecisionLog* decisions = nullptr;
   mptcp::PathConfig paths;
+  mptcp::PeerMemory memory;
   Network network;
   DemuxTable demux;
   TokenTable tokens;
   TimeWaitTable time_wait;
   SequenceSource sequences;
+  SynCookies cookies;
+  struct Restoring {
+    wire::FourTuple tuple;
+    Seq32 cookie;
+  };
+  std::optional<Restoring> restoring;  // a connection from a cookie is under construction
   PortAllocator ports;
   ListenerTable listeners;
   TimerWheel timers;

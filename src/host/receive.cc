@@ -88,7 +88,7 @@ void Host::Impl::on_stray(const wire::TcpSegment& segment) {
   }
   const wire::TcpFlags& flags = segment.flags;
   if (!flags.syn || flags.ack || flags.rst || flags.fin) {
-    reset(segment, std::nullopt);
+    if (!admit_by_cookie(segment)) reset(segment, std::nullopt);
   } else if (const auto* join = wire::find<wire::MpJoinSyn>(segment.options.mptcp)) {
     on_join_syn(segment, *join);
   } else {
@@ -118,22 +118,32 @@ void Host::Impl::on_syn(const wire::TcpSegment& segment) {
     reset(segment, std::nullopt);
     return;
   }
-  if (listener->is_full() || records.size() >= config.max_connections) {
+  const bool is_out_of_room = records.size() >= config.max_connections;
+  if (!listener->is_full() && !is_out_of_room) {
+    accept_from(*listener, segment, mptcp::SynOrigin::kWire);
+  } else if (config.syn_cookies && !is_out_of_room && listener->waiting.size() <= listener->options.backlog) {
+    // Handshakes fill it, not connections that the application leaves waiting.
+    answer_with_cookie(segment, *listener);
+  } else {
     base_counters.add(Counter::kTcpListenOverflows);
-    return;
   }
-  ConnectionRecord& record = new_record(Owner::kListener, listener->id);
-  ++listener->handshaking;
+}
+
+mptcp::Connection* Host::Impl::accept_from(Listener& listener, const wire::TcpSegment& syn,
+                                           mptcp::SynOrigin origin) {
+  ConnectionRecord& record = new_record(Owner::kListener, listener.id);
+  ++listener.handshaking;
   creating = &record;
-  auto connection = mptcp::Connection::accept(listener->options.connection.value_or(config.connection), *this,
-                                              segment, now_);
+  auto connection = mptcp::Connection::accept(listener.options.connection.value_or(config.connection), *this,
+                                              syn, now_, origin);
   creating = nullptr;
   if (connection == nullptr) {
-    --listener->handshaking;
+    --listener.handshaking;
     records.remove(record.id);
-    return;
+    return nullptr;
   }
   adopt(record, std::move(connection));
+  return record.connection.get();
 }
 
 void Host::Impl::reset(const wire::TcpSegment& segment, std::optional<wire::ResetReason> reason) {

@@ -1,4 +1,4 @@
-// Segments that belong to no subflow: resets for strangers, ACKs of TIME-WAIT.
+// Segments that belong to no subflow: resets for strangers, ACKs of TIME-WAIT, SYN/ACKs with a cookie.
 #pragma once
 
 #include <optional>
@@ -10,12 +10,20 @@ namespace braid::host {
 
 /// What such a segment consists of; far smaller than an OutgoingSegment.
 struct Reply {
+  /// Of a SYN/ACK without a connection behind it (SYN cookies).
+  struct SynAck {
+    uint16_t mss = 0;
+    std::optional<uint8_t> window_scale;
+    bool is_sack_permitted = false;
+    std::optional<wire::MpCapable> capable;
+  };
   wire::FourTuple tuple;
   Seq32 seq, ack;
   wire::TcpFlags flags;
   uint16_t window = 0;
   std::optional<wire::Timestamps> timestamps;
   std::optional<wire::MpTcpRst> reset_reason;
+  std::optional<SynAck> syn_ack;
 
   wire::OutgoingSegment to_segment() const {
     wire::OutgoingSegment segment;
@@ -26,6 +34,12 @@ struct Reply {
     segment.window = window;
     segment.options.timestamps = timestamps;
     if (reset_reason) segment.options.mptcp.push_back(*reset_reason);
+    if (syn_ack) {
+      segment.options.mss = syn_ack->mss;
+      segment.options.window_scale = syn_ack->window_scale;
+      segment.options.sack_permitted = syn_ack->is_sack_permitted;
+      if (syn_ack->capable) segment.options.mptcp.push_back(*syn_ack->capable);
+    }
     return segment;
   }
 };

@@ -14,11 +14,17 @@ class TokenTable {
   explicit TokenTable(RandomSource& random) : pool_(random), connections_(Hash{random.next64()}) {}
 
   /// A key with a token that no other connection has.
-  mptcp::KeyMaterial register_key(mptcp::Connection& connection) {
-    mptcp::KeyMaterial material = pool_.take();
+  mptcp::KeyMaterial register_key(mptcp::Connection& connection, mptcp::Version version) {
     // Token 0 is left out: many a counter-part takes it for "none".
-    while (material.token == 0 || !connections_.insert(material.token, &connection)) material = pool_.take();
-    return material;
+    for (;;) {
+      mptcp::KeyMaterial material = pool_.take();
+      if (version != mptcp::Version::kV1) material = mptcp::derive(material.key, version);
+      if (insert(material, connection)) return material;
+    }
+  }
+  /// A key that was given away before: false if another connection has its token.
+  bool insert(const mptcp::KeyMaterial& given, mptcp::Connection& connection) {
+    return given.token != 0 && connections_.insert(given.token, &connection);
   }
   void release(mptcp::Token token) { connections_.erase(token); }
   mptcp::Connection* find(mptcp::Token token) const {

@@ -13,22 +13,28 @@ void Connection::Impl::on_add_addr(const wire::AddAddr& option) {
     return;
   }
   counters().add(Counter::kAddAddrRx);
-  const uint64_t expected = add_addr_hmac(negotiation.remote.key, negotiation.local.key, option.address_id,
-                                          option.address, option.port.value_or(0));
-  if (option.truncated_hmac != expected) {
+  if (!is_authentic(option)) {
     counters().add(Counter::kAddAddrBadHmac);
     return;
   }
   if (is_logged())
     log({.kind = Decision::Kind::kAddressLearned, .amount = option.address_id, .address = option.address});
   establish();
-  if (!announcements.echo(option)) {
+  if (negotiation.version > Version::kV0 && !announcements.echo(option)) {
     counters().add(Counter::kAddAddrDrop);
     return;
   }
   if (path_manager != nullptr)
     path_manager->on_add_addr(option.address_id, option.address, option.port.value_or(0), now);
   schedule_announcements();
+}
+
+/// Version 0 has nothing to tell by.
+bool Connection::Impl::is_authentic(const wire::AddAddr& option) const {
+  if (option.version != static_cast<uint8_t>(negotiation.version)) return false;
+  return option.version == 0 ||
+         option.truncated_hmac == add_addr_hmac(negotiation.remote.key, negotiation.local.key,
+                                                option.address_id, option.address, option.port.value_or(0));
 }
 
 void Connection::Impl::on_remove_addr(const wire::RemoveAddr& option) {
@@ -59,7 +65,8 @@ void Connection::Impl::on_priority(MptcpSubflow& subflow, const wire::MpPrio& op
 
 bool Connection::Impl::announce(uint8_t id, const wire::IpAddress& address, uint16_t port) {
   if (env.mtu_of(address) == 0) return false;
-  if (!announcements.announce(id, address, port, now)) counters().add(Counter::kAddAddrTxDrop);
+  if (!announcements.announce(id, address, port, static_cast<uint8_t>(negotiation.version), now))
+    counters().add(Counter::kAddAddrTxDrop);
   if (is_logged()) log({.kind = Decision::Kind::kAddressAnnounced, .amount = id, .address = address});
   schedule_announcements();
   return true;

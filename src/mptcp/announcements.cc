@@ -4,12 +4,14 @@
 
 namespace braid::mptcp {
 
-bool Announcements::announce(uint8_t id, const wire::IpAddress& address, uint16_t port, Time now) {
+bool Announcements::announce(uint8_t id, const wire::IpAddress& address, uint16_t port, uint8_t version,
+                             Time now) {
   std::erase_if(announcements_, [&](const Announcement& a) { return a.option.address_id == id; });
   if (announcements_.size() >= kMaxWaiting) return false;
   wire::AddAddr option;
   option.address_id = id;
   option.address = address;
+  option.version = version;
   if (port != 0) option.port = port;
   announcements_.push_back({.option = option, .due = now});
   return true;

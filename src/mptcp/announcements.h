@@ -17,7 +17,7 @@ class Announcements {
 
   // ---- commands
   /// Announces until echoed, or `attempts` times. False: the queue is full.
-  bool announce(uint8_t id, const wire::IpAddress& address, uint16_t port, Time now);
+  bool announce(uint8_t id, const wire::IpAddress& address, uint16_t port, uint8_t version, Time now);
   bool withdraw(uint8_t id);
   /// A subflow is opened from that address: a withdrawal that still waits would hit it.
   void on_in_use(uint8_t id);

@@ -9,6 +9,8 @@ namespace {
 
 constexpr uint32_t kMostFinAttempts = 12;
 constexpr uint32_t kLargestFinBackoff = 6;
+// RFC 8684, 3.5: how often MP_FASTCLOSE goes on an ACK.
+constexpr uint8_t kMostFastcloses = 3;
 
 }  // namespace
 
@@ -166,13 +168,35 @@ void Connection::Impl::fail(ConnectionError why, const MptcpSubflow* except) {
 
 void Connection::Impl::drop_subflows(const MptcpSubflow* except, bool with_fastclose) {
   closing.are_subflows_closing = true;
+  const bool is_told = with_fastclose && negotiation.is_multipath();
+  const bool is_on_ack = negotiation.version == Version::kV0 || config.fastclose == FastcloseForm::kAck;
+  MptcpSubflow* teller = is_told && is_on_ack ? best_subflow(false) : nullptr;
+  if (teller == except) teller = nullptr;
   for (size_t i = 0; i < subflows.size(); ++i) {
     MptcpSubflow& subflow = *subflows[i];
-    if (subflow.is_closed || &subflow == except) continue;
-    subflow.is_fastclose = with_fastclose && negotiation.is_multipath() && subflow.is_joined();
+    if (subflow.is_closed || &subflow == except || &subflow == teller) continue;
+    subflow.is_fastclose = is_told && !is_on_ack && subflow.is_joined();
     subflow.abort(now);
   }
+  if (teller != nullptr) send_fastclose(*teller);
   is_another_round_due = true;
+}
+
+void Connection::Impl::send_fastclose(MptcpSubflow& subflow) {
+  subflow.is_fastclose = true;
+  subflow.fastcloses_left = kMostFastcloses;
+  advance_fastclose(subflow);
+}
+
+/// Once more, or the RST without an answer.
+void Connection::Impl::advance_fastclose(MptcpSubflow& subflow) {
+  subflow.fastclose_at = kNever;
+  is_another_round_due = true;
+  if (subflow.is_closed) return;
+  if (subflow.fastcloses_left == 0) return subflow.abort(now);
+  --subflow.fastcloses_left;
+  subflow.fastclose_at = now + subflow.recovery().rtt().rto();
+  ask_for_bare_ack(subflow);
 }
 
 bool Connection::Impl::is_finished() const {

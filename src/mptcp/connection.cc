@@ -63,10 +63,12 @@ std::unique_ptr<Connection> Connection::connect(const ConnectionConfig& config, 
 }
 
 std::unique_ptr<Connection> Connection::accept(const ConnectionConfig& config, Environment& environment,
-                                               const wire::TcpSegment& syn, Time now) {
+                                               const wire::TcpSegment& syn, Time now, SynOrigin origin) {
   std::unique_ptr<Connection> connection(new Connection());
   connection->impl_ = std::make_unique<Impl>(*connection, config, environment, now);
-  connection->impl_->accept(syn);
+  connection->impl_->current = &syn;
+  connection->impl_->accept(syn, origin);
+  connection->impl_->current = nullptr;
   return connection;
 }
 
@@ -198,8 +200,10 @@ void Connection::set_receive_buffer(uint64_t bytes) {
 
 void Connection::on_segment_for(tcp::Subflow& subflow, const wire::TcpSegment& segment, Time now) {
   impl_->now = now;
+  impl_->current = &segment;
   subflow.on_segment(segment, now);
   if (impl_->is_settling_due) impl_->settle();
+  impl_->current = nullptr;
 }
 
 void Connection::on_icmp_for(tcp::Subflow& subflow, const wire::IcmpError& icmp, Time now) {

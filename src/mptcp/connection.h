@@ -46,7 +46,8 @@ enum class FallbackReason : uint8_t {
   kMd5Signature,
   kSimultaneousOpen,
   kNoOptionRoom,
-  kDataAckMissing,  // our first data were acknowledged by a segment without any MPTCP option
+  kDataAckMissing,          // our first data were acknowledged by a segment without any MPTCP option
+  kSynOptionDroppedBefore,  // earlier connections to that destination were kSynOptionDropped: not offered
 };
 std::string_view to_string(MultipathState state);
 std::string_view to_string(FallbackReason reason);
@@ -63,8 +64,23 @@ enum class ConnectionError : uint8_t {
 };
 std::string_view to_string(ConnectionError error);
 
+/// How an abrupt end is told (RFC 8684, 3.5); version 0 only has the first.
+enum class FastcloseForm : uint8_t {
+  kAck,  // MP_FASTCLOSE on an ACK, repeated until the peer's RST comes, three times at most
+  kRst,  // on the RSTs that end the subflows
+};
+
+/// Where a passive open's SYN is from.
+enum class SynOrigin : uint8_t {
+  kWire,    // it came in just now
+  kCookie,  // it came earlier and was answered without keeping anything; restored from the segment after it
+};
+
 struct ConnectionConfig {
   bool is_multipath = true;
+  /// Versions of the protocol: the highest is offered, and as a server the highest that both know is taken.
+  Version lowest_version = Version::kV0, highest_version = Version::kV1;
+  FastcloseForm fastclose = FastcloseForm::kRst;
   bool require_checksum = false;
   std::string scheduler = "lowest-rtt";
   std::string congestion_control = "cubic";  // or a coupled one: "lia"
@@ -107,6 +123,8 @@ struct ConnectionInfo {
   Token local_token = 0, remote_token = 0;
   MultipathState multipath = MultipathState::kNegotiating;
   FallbackReason fallback = FallbackReason::kNone;
+  Version version = Version::kV1;  // of the protocol; means nothing in fallback
+  std::string fallback_packet;     // the segment that led to it, if one did; for people
   bool is_server = false, is_checksummed = false;
   std::string scheduler, congestion_control, path_manager;
   wire::Endpoint local, remote;                                  // as the application sees them
@@ -127,7 +145,8 @@ class Connection final : public tcp::Upper, public PathActions {
                                              const wire::FourTuple& tuple, Time now);
   /// Passive open from the SYN that came in to a listener. Not an MP_JOIN.
   static std::unique_ptr<Connection> accept(const ConnectionConfig& config, Environment& environment,
-                                            const wire::TcpSegment& syn, Time now);
+                                            const wire::TcpSegment& syn, Time now,
+                                            SynOrigin origin = SynOrigin::kWire);
   ~Connection() override;
 
   // ---- commands (the application's)

@@ -1,5 +1,6 @@
 // Wherever plain TCP would deliver, this delivers, octet for octet, and both ends say why it is plain TCP
 // (RFC 8684, 3.1 and 3.7).
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "mptcp/testing/middleboxes.h"
@@ -26,6 +27,7 @@ struct FallbackCase {
   std::vector<TestNetwork::Middlebox> boxes;
   FallbackReason client, server;
   FallbackReason or_server = FallbackReason::kNone;  // whichever comes first
+  Version lowest_version = Version::kV0;
 };
 
 std::ostream& operator<<(std::ostream& out, const FallbackCase& c) { return out << c.name; }
@@ -60,11 +62,15 @@ std::vector<FallbackCase> fallback_cases() {
                                 o.sender_key = 1;
                               })},
        R::kPeerNotCapable,
-       R::kVersionMismatch},
+       R::kVersionMismatch,
+       R::kNone,
+       Version::kV1},
       {"ServerOfVersion0",
        {edit<wire::MpCapable>(is_syn_ack, [](wire::MpCapable& o) { o.version = 0; })},
        R::kVersionMismatch,
-       R::kThirdAckStripped},
+       R::kThirdAckStripped,
+       R::kNone,
+       Version::kV1},
       {"ExtensibilityInSyn",
        {edit<wire::MpCapable>(is_syn, [](wire::MpCapable& o) { o.extensibility = true; })},
        R::kPeerNotCapable,
@@ -93,6 +99,7 @@ class Fallback : public ::testing::TestWithParam<std::tuple<FallbackCase, bool, 
 TEST_P(Fallback, DeliversAndSaysWhy) {
   const auto& [made, client_speaks_first, loss] = GetParam();
   Pair pair(3, {PathOptions{.loss = loss}});
+  pair.client.config.lowest_version = pair.server.config.lowest_version = made.lowest_version;
   pair.network.middleboxes = made.boxes;
   pair.connect();
   if (client_speaks_first) {
@@ -121,6 +128,16 @@ TEST(FallbackByChoice, EitherSideMayHaveItOff) {
     expect_exact(pair, is_client ? FallbackReason::kDisabled : FallbackReason::kPeerNotCapable,
                  is_client ? FallbackReason::kPeerNotCapable : FallbackReason::kDisabled);
   }
+}
+
+TEST(FallbackByChoice, SaysWhichPacketDidIt) {
+  Pair pair(15);
+  pair.network.middleboxes = {strip(both(is_not_syn, to_server))};
+  ASSERT_TRUE(exchange(pair, 1000, 1000));
+  EXPECT_THAT(pair.server.connection->info().fallback_packet,
+              ::testing::AllOf(::testing::StartsWith("ACK from 192.0.2.1:33000, seq "),
+                               ::testing::EndsWith("octets, no MPTCP option")));
+  EXPECT_EQ(pair.server.counter(Counter::kBraidFallbackThirdAckStripped), 1u);
 }
 
 TEST(FallbackByChoice, SimultaneousOpenIsPlain) {

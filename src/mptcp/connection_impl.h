@@ -42,6 +42,11 @@ struct Negotiation {
   bool has_local_key = false;    // registered
   bool was_offered = false;      // client: a SYN with MP_CAPABLE went out
   bool went_plain = false;       // client: and one without
+  uint32_t offers = 0;           // client: SYNs that may carry it before one goes without
+  Version version = Version::kV1;
+  bool is_third_ack_due = false;
+  std::string fallback_packet;  // a summary of the segment that led to it
+  bool has_remote_key = false;  // version 0: the key may have come with the SYN
   KeyMaterial local, remote;
 
   bool is_multipath() const {
@@ -120,6 +125,7 @@ struct Connection::Impl {
   Time now;
   const Time opened;
 
+  const wire::TcpSegment* current = nullptr;  // the segment under examination
   Negotiation negotiation;
   Sending sending;
   Receiving receiving;
@@ -147,7 +153,6 @@ struct Connection::Impl {
 
   // ---- subflows.cc: making, asking and ending subflows
   MptcpSubflow* add_subflow(const wire::FourTuple& tuple);
-  tcp::SubflowConfig subflow_config(const wire::FourTuple& tuple) const;
   std::unique_ptr<tcp::CongestionControl> make_congestion_control(uint32_t mss);
   MptcpSubflow* find_subflow(uint8_t index);
   MptcpSubflow* initial();
@@ -177,8 +182,10 @@ struct Connection::Impl {
 
   // ---- handshake.cc: MP_CAPABLE and fallback
   void connect(const wire::FourTuple& tuple);
-  void accept(const wire::TcpSegment& syn);
-  std::optional<FallbackReason> judge_syn(const wire::TcpOptions& options) const;
+  void accept(const wire::TcpSegment& syn, SynOrigin origin);
+  void offer();
+  std::optional<FallbackReason> judge_syn_ack(const wire::TcpOptions& options) const;
+  bool are_keys_right(const wire::MpCapable& capable) const;
   tcp::SegmentVerdict on_syn(MptcpSubflow& subflow, const wire::TcpSegment& segment, uint64_t window);
   void on_syn_ack(const wire::TcpSegment& segment, uint64_t window);
   tcp::SegmentVerdict on_third_ack(MptcpSubflow& subflow, const wire::TcpSegment& segment, uint64_t window);
@@ -237,6 +244,7 @@ struct Connection::Impl {
 
   // ---- receiving.cc: options in, mappings, checksum, reassembly
   tcp::SegmentVerdict on_segment(MptcpSubflow& subflow, const wire::TcpSegment& segment, uint64_t window);
+  tcp::SegmentVerdict on_options(MptcpSubflow& subflow, const wire::TcpSegment& segment, uint64_t window);
   tcp::SegmentVerdict on_option(MptcpSubflow& subflow, const wire::MptcpOption& option,
                                 const wire::TcpSegment& segment, uint64_t window);
   tcp::SegmentVerdict on_dss(MptcpSubflow& subflow, const wire::Dss& dss, uint64_t window);
@@ -262,6 +270,7 @@ struct Connection::Impl {
 
   // ---- addresses.cc: ADD_ADDR, REMOVE_ADDR, MP_PRIO
   void on_add_addr(const wire::AddAddr& option);
+  bool is_authentic(const wire::AddAddr& option) const;
   void on_remove_addr(const wire::RemoveAddr& option);
   void on_priority(MptcpSubflow& subflow, const wire::MpPrio& option);
   bool announce(uint8_t id, const wire::IpAddress& address, uint16_t port);
@@ -285,6 +294,8 @@ struct Connection::Impl {
                                    const wire::TcpSegment& segment);
   tcp::SegmentVerdict on_fail_option(MptcpSubflow& subflow, const wire::MpFail& option);
   void fail(ConnectionError why, const MptcpSubflow* except = nullptr);
+  void send_fastclose(MptcpSubflow& subflow);
+  void advance_fastclose(MptcpSubflow& subflow);
   void drop_subflows(const MptcpSubflow* except, bool with_fastclose);
   bool is_done_both_ways() const { return closing.is_fin_acked && receiving.is_fin_consumed; }
   bool is_finished() const;

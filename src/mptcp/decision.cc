@@ -78,6 +78,7 @@ std::string to_json_members(const Connection& connection, const Decision& decisi
   }
   // All that are given are words of ours: nothing in them has to be escaped.
   if (!decision.why.empty()) out += fmt::format(R"(,"why":"{}")", decision.why);
+  if (!decision.packet.empty()) out += fmt::format(R"(,"packet":"{}")", decision.packet);
   return out;
 }
 

@@ -41,11 +41,13 @@ struct Decision {
   uint64_t amount = 0;
   wire::FourTuple tuple{};    // of the subflow, or of the connection
   wire::IpAddress address{};  // kAddress...
+  std::string_view packet{};  // kFellBack: the segment that led to it, if one did
 };
 
 std::string_view to_string(Decision::Kind kind);
 /// The members of a JSON object without its braces: "event" and what there is of "connection" (its token, in
-/// hexadecimal), "subflow", "local", "remote", "address", "address_id", "is_backup", "bytes", "why".
+/// hexadecimal), "subflow", "local", "remote", "address", "address_id", "is_backup", "bytes", "why",
+/// "packet".
 std::string to_json_members(const Connection& connection, const Decision& decision);
 
 /// Called from inside of the connection: it must not call back.

@@ -12,6 +12,7 @@
 #include "mptcp/decision.h"
 #include "mptcp/keys.h"
 #include "mptcp/path_manager/path_manager.h"
+#include "mptcp/peer_memory.h"
 #include "tcp/subflow.h"
 #include "wire/address.h"
 
@@ -41,7 +42,7 @@ class Environment {
   virtual const PathConfig& path_config() const = 0;
 
   /// A key whose token no other connection of this host has; registered for `connection` until release_token.
-  virtual KeyMaterial register_key(Connection& connection) = 0;
+  virtual KeyMaterial register_key(Connection& connection, Version version) = 0;
   virtual void release_token(Token token) = 0;
 
   /// Demultiplexing: segments for the tuple go to the subflow. False: the tuple is taken.
@@ -66,6 +67,8 @@ class Environment {
   virtual void wake(Connection& connection) = 0;
   /// May come from inside any call of the connection: note it, and act on it after that call has returned.
   virtual void on_event(Connection& connection, ConnectionEvent event) = 0;
+  /// What earlier connections learnt of destinations; null: nothing is kept.
+  virtual PeerMemory* peer_memory() { return nullptr; }
   /// Who wants to know what connections decide; null: nobody.
   virtual DecisionLog* decision_log() { return nullptr; }
 };

@@ -2,8 +2,53 @@
 #include <algorithm>
 
 #include "mptcp/connection_impl.h"
+#include "mptcp/offer.h"
+#include "wire/summary.h"
 
 namespace braid::mptcp {
+
+namespace {
+
+Counter counter_of(FallbackReason reason) {
+  switch (reason) {
+    case FallbackReason::kNone:
+    case FallbackReason::kDisabled:
+      break;
+    case FallbackReason::kPeerNotCapable:
+      return Counter::kBraidFallbackPeerNotCapable;
+    case FallbackReason::kVersionMismatch:
+      return Counter::kBraidFallbackVersionMismatch;
+    case FallbackReason::kNoCommonHmac:
+      return Counter::kBraidFallbackNoCommonHmac;
+    case FallbackReason::kExtensibility:
+      return Counter::kBraidFallbackExtensibility;
+    case FallbackReason::kSynOptionDropped:
+      return Counter::kBraidFallbackSynOptionDropped;
+    case FallbackReason::kThirdAckStripped:
+      return Counter::kBraidFallbackThirdAckStripped;
+    case FallbackReason::kDataWithoutMapping:
+      return Counter::kBraidFallbackDataWithoutMapping;
+    case FallbackReason::kChecksumFailed:
+      return Counter::kBraidFallbackChecksumFailed;
+    case FallbackReason::kPeerSentMpFail:
+      return Counter::kBraidFallbackPeerSentMpFail;
+    case FallbackReason::kPeerInfiniteMapping:
+      return Counter::kBraidFallbackPeerInfiniteMapping;
+    case FallbackReason::kMd5Signature:
+      return Counter::kBraidFallbackMd5Signature;
+    case FallbackReason::kSimultaneousOpen:
+      return Counter::kBraidFallbackSimultaneousOpen;
+    case FallbackReason::kNoOptionRoom:
+      return Counter::kBraidFallbackNoOptionRoom;
+    case FallbackReason::kDataAckMissing:
+      return Counter::kBraidFallbackDataAckMissing;
+    case FallbackReason::kSynOptionDroppedBefore:
+      return Counter::kBraidFallbackSynOptionDroppedBefore;
+  }
+  return Counter::kBraidFallbackDisabled;
+}
+
+}  // namespace
 
 void Connection::Impl::connect(const wire::FourTuple& tuple) {
   local = tuple.local;
@@ -11,46 +56,63 @@ void Connection::Impl::connect(const wire::FourTuple& tuple) {
   MptcpSubflow* subflow = add_subflow(tuple);
   if (subflow == nullptr) return fail(ConnectionError::kAborted);
   subflow->is_initial = subflow->was_opened_by_us = true;
-  if (config.is_multipath) {
-    negotiation.local = env.register_key(self);
-    negotiation.has_local_key = true;
-  } else {
-    fall_back(FallbackReason::kDisabled);
-  }
+  config.is_multipath ? offer() : fall_back(FallbackReason::kDisabled);
   counters().add(Counter::kTcpActiveOpens);
   subflow->connect(now);
 }
 
-void Connection::Impl::accept(const wire::TcpSegment& syn) {
+/// Multipath TCP, as far as earlier connections to that destination recommend it.
+void Connection::Impl::offer() {
+  negotiation.version = config.highest_version;
+  negotiation.offers = config.syn_attempts_with_multipath;
+  if (PeerMemory* memory = env.peer_memory()) {
+    const PeerMemory::Advice advice = memory->advice(remote, now);
+    if (!advice.may_offer) {
+      counters().add(Counter::kMpCapableSynTxDisabled);
+      return fall_back(FallbackReason::kSynOptionDroppedBefore);
+    }
+    negotiation.offers = std::min(negotiation.offers, advice.attempts);
+    negotiation.version = std::max(config.lowest_version, std::min(negotiation.version, advice.version));
+  }
+  negotiation.local = env.register_key(self, negotiation.version);
+  negotiation.has_local_key = true;
+}
+
+void Connection::Impl::accept(const wire::TcpSegment& syn, SynOrigin origin) {
   negotiation.is_server = true;
   local = syn.tuple.local;
   remote = syn.tuple.remote;
   MptcpSubflow* subflow = add_subflow(syn.tuple);
   if (subflow == nullptr) return fail(ConnectionError::kAborted);
   subflow->is_initial = true;
-  if (const auto reason = judge_syn(syn.options)) {
+  if (const auto reason = reason_to_decline(config, syn.options)) {
     fall_back(*reason);
   } else {
     const auto* capable = wire::find<wire::MpCapable>(syn.options.mptcp);
     counters().add(Counter::kMpCapableSynRx);
     negotiation.is_checksummed = capable->checksum_required || config.require_checksum;
-    negotiation.may_join_initial = !capable->deny_join_initial;
-    negotiation.local = env.register_key(self);
+    negotiation.version = std::min(config.highest_version, static_cast<Version>(capable->version));
+    negotiation.may_join_initial = negotiation.version == Version::kV0 || !capable->deny_join_initial;
+    negotiation.local = env.register_key(self, negotiation.version);
     negotiation.has_local_key = true;
+    if (capable->sender_key.has_value()) {
+      negotiation.remote = derive(*capable->sender_key, negotiation.version);
+      negotiation.has_remote_key = true;
+    }
   }
   counters().add(Counter::kTcpPassiveOpens);
-  subflow->accept(syn, now);
+  origin == SynOrigin::kCookie ? subflow->accept_answered(syn, now) : subflow->accept(syn, now);
 }
 
-/// Why the peer's offer leads to plain TCP; nothing if it is a good one.
-std::optional<FallbackReason> Connection::Impl::judge_syn(const wire::TcpOptions& options) const {
+std::optional<FallbackReason> reason_to_decline(const ConnectionConfig& config,
+                                                const wire::TcpOptions& options) {
   if (!config.is_multipath) return FallbackReason::kDisabled;
   const auto* capable = wire::find<wire::MpCapable>(options.mptcp);
   if (capable == nullptr) return FallbackReason::kPeerNotCapable;
   // With RFC 2385's 18 octets there is no room for a DSS beside the timestamps.
   if (options.has_md5_signature) return FallbackReason::kMd5Signature;
-  // A newer version is answered with ours, and the peer decides; version 0 knows only itself.
-  if (capable->version < 1) return FallbackReason::kVersionMismatch;
+  // A newer version is answered with ours, and the peer decides.
+  if (capable->version < static_cast<uint8_t>(config.lowest_version)) return FallbackReason::kVersionMismatch;
   if (capable->extensibility) return FallbackReason::kExtensibility;
   if (!capable->hmac_sha256) return FallbackReason::kNoCommonHmac;
   return std::nullopt;
@@ -71,52 +133,80 @@ tcp::SegmentVerdict Connection::Impl::on_syn(MptcpSubflow& subflow, const wire::
 }
 
 void Connection::Impl::on_syn_ack(const wire::TcpSegment& segment, uint64_t window) {
-  const auto* capable = wire::find<wire::MpCapable>(segment.options.mptcp);
-  if (capable == nullptr) {
-    counters().add(Counter::kMpCapableFallbackSynAck);
-    return fall_back(negotiation.went_plain ? FallbackReason::kSynOptionDropped
-                                            : FallbackReason::kPeerNotCapable);
+  PeerMemory* memory = env.peer_memory();
+  if (const auto reason = judge_syn_ack(segment.options)) {
+    if (wire::find<wire::MpCapable>(segment.options.mptcp) == nullptr)
+      counters().add(Counter::kMpCapableFallbackSynAck);
+    if (memory != nullptr) {
+      if (*reason == FallbackReason::kSynOptionDropped) {
+        counters().add(Counter::kBlackhole);
+        memory->on_syn_dropped(remote, now);
+      } else if (negotiation.was_offered) {
+        memory->on_plain(remote);
+      }
+    }
+    return fall_back(*reason);
   }
-  if (segment.options.has_md5_signature) return fall_back(FallbackReason::kMd5Signature);
-  if (capable->version != 1) return fall_back(FallbackReason::kVersionMismatch);
-  if (capable->extensibility) return fall_back(FallbackReason::kExtensibility);
-  if (!capable->hmac_sha256) return fall_back(FallbackReason::kNoCommonHmac);
-  // Without a key, or to a SYN that had none, this is no answer of an MPTCP host.
-  if (!capable->sender_key.has_value() || !negotiation.was_offered)
-    return fall_back(FallbackReason::kPeerNotCapable);
+  const auto* capable = wire::find<wire::MpCapable>(segment.options.mptcp);
   counters().add(Counter::kMpCapableSynAckRx);
-  negotiation.remote = derive(*capable->sender_key);
+  if (const auto answered = static_cast<Version>(capable->version); answered != negotiation.version) {
+    // An older one: its token is another hash. The key was not in the SYN, so there may be a new one.
+    env.release_token(negotiation.local.token);
+    negotiation.version = answered;
+    negotiation.local = env.register_key(self, answered);
+  }
+  if (memory != nullptr) memory->on_multipath(remote, negotiation.version, now);
+  negotiation.remote = derive(*capable->sender_key, negotiation.version);
+  negotiation.has_remote_key = true;
   negotiation.is_checksummed = capable->checksum_required || config.require_checksum;
-  negotiation.may_join_initial = !capable->deny_join_initial;
+  negotiation.may_join_initial = negotiation.version == Version::kV0 || !capable->deny_join_initial;
   negotiation.state = MultipathState::kConfirmed;
   sending.window_edge = DataOffset(1) + window;
+}
+
+/// Why the answer to our offer leads to plain TCP; nothing if it is a good one.
+std::optional<FallbackReason> Connection::Impl::judge_syn_ack(const wire::TcpOptions& options) const {
+  const auto* capable = wire::find<wire::MpCapable>(options.mptcp);
+  if (capable == nullptr)
+    return negotiation.went_plain ? FallbackReason::kSynOptionDropped : FallbackReason::kPeerNotCapable;
+  if (options.has_md5_signature) return FallbackReason::kMd5Signature;
+  const auto offered = static_cast<uint8_t>(negotiation.version);
+  if (capable->version > offered || capable->version < static_cast<uint8_t>(config.lowest_version))
+    return FallbackReason::kVersionMismatch;
+  if (capable->extensibility) return FallbackReason::kExtensibility;
+  if (!capable->hmac_sha256) return FallbackReason::kNoCommonHmac;
+  // Without a key, or to a SYN that had none, this is no answer of an MPTCP host.
+  if (!capable->sender_key.has_value() || !negotiation.was_offered) return FallbackReason::kPeerNotCapable;
+  return std::nullopt;
+}
+
+bool Connection::Impl::are_keys_right(const wire::MpCapable& capable) const {
+  return capable.version == static_cast<uint8_t>(negotiation.version) && capable.sender_key.has_value() &&
+         capable.receiver_key == negotiation.local.key &&
+         (!negotiation.has_remote_key || capable.sender_key == negotiation.remote.key);
 }
 
 /// The server's first segment after the SYN: both keys, with or without data, or this is plain TCP.
 tcp::SegmentVerdict Connection::Impl::on_third_ack(MptcpSubflow& subflow, const wire::TcpSegment& segment,
                                                    uint64_t window) {
   const auto* capable = wire::find<wire::MpCapable>(segment.options.mptcp);
-  if (capable == nullptr) {
-    // A DSS proves an MPTCP peer whose keys were lost or come later: it repeats them.
-    if (!segment.options.mptcp.empty() || segment.options.malformed_mptcp > 0)
-      return tcp::SegmentVerdict::kDrop;
-    counters().add(Counter::kMpCapableFallbackAck);
+  if (capable == nullptr && (!segment.options.mptcp.empty() || segment.options.malformed_mptcp > 0)) {
+    // An MPTCP peer whose keys were lost or come later: it repeats them, unless its key is known already and
+    // it need not (version 0).
+    if (!negotiation.has_remote_key) return tcp::SegmentVerdict::kDrop;
+  } else if (capable == nullptr || !are_keys_right(*capable)) {
+    if (capable == nullptr) counters().add(Counter::kMpCapableFallbackAck);
     fall_back(FallbackReason::kThirdAckStripped);
     return tcp::SegmentVerdict::kAccept;
+  } else {
+    counters().add(Counter::kMpCapableAckRx);
+    negotiation.remote = derive(*capable->sender_key, negotiation.version);
+    negotiation.has_remote_key = true;
   }
-  if (capable->version != 1 || !capable->sender_key.has_value() ||
-      capable->receiver_key != negotiation.local.key) {
-    fall_back(FallbackReason::kThirdAckStripped);
-    return tcp::SegmentVerdict::kAccept;
-  }
-  counters().add(Counter::kMpCapableAckRx);
-  negotiation.remote = derive(*capable->sender_key);
   sending.window_edge = DataOffset(1) + window;
-  tcp::SegmentVerdict verdict = tcp::SegmentVerdict::kAccept;
   // The path manager begins in on_established(): the subflow is not there yet.
   negotiation.state = MultipathState::kConfirmed;
-  if (capable->data_length.has_value()) verdict = on_option(subflow, *capable, segment, window);
-  return verdict;
+  return on_options(subflow, segment, window);
 }
 
 /// A segment without any MPTCP option where there should be one.
@@ -162,7 +252,12 @@ void Connection::Impl::fall_back(FallbackReason reason) {
   if (negotiation.state == MultipathState::kEstablished) counters().subtract(Counter::kCurrEstab);
   negotiation.state = MultipathState::kFallback;
   negotiation.fallback = reason;
-  if (is_logged()) log({.kind = Decision::Kind::kFellBack, .why = to_string(reason)});
+  counters().add(counter_of(reason));
+  // A peer that has no Multipath TCP is the usual case, and explains itself.
+  if (current != nullptr && (is_logged() || reason != FallbackReason::kPeerNotCapable))
+    negotiation.fallback_packet = wire::summary(*current);
+  if (is_logged())
+    log({.kind = Decision::Kind::kFellBack, .why = to_string(reason), .packet = negotiation.fallback_packet});
   if (negotiation.has_local_key) env.release_token(negotiation.local.token);
   negotiation.has_local_key = false;
   // The subflow's own window says it all.
@@ -219,7 +314,12 @@ void Connection::Impl::on_established(MptcpSubflow& subflow) {
   most_subflows = 1;
   raise(negotiation.is_server ? ConnectionEvent::kAcceptable : ConnectionEvent::kEstablished);
   raise(ConnectionEvent::kWritable);
-  if (negotiation.is_server) establish();
+  if (negotiation.is_server) return establish();
+  // In version 0 the keys do not fit beside data: the third ACK goes by itself, and first.
+  if (negotiation.is_multipath() && negotiation.version == Version::kV0) {
+    negotiation.is_third_ack_due = true;
+    ask_for_bare_ack(subflow);
+  }
 }
 
 }  // namespace braid::mptcp

@@ -57,6 +57,8 @@ std::string_view to_string(FallbackReason reason) {
       return "third-ack-stripped";
     case FallbackReason::kDataWithoutMapping:
       return "data-without-mapping";
+    case FallbackReason::kSynOptionDroppedBefore:
+      return "syn-option-dropped-before";
     case FallbackReason::kChecksumFailed:
       return "checksum-failed";
     case FallbackReason::kPeerSentMpFail:
@@ -124,6 +126,8 @@ ConnectionInfo Connection::Impl::info() const {
   info.remote_token = negotiation.remote.token;
   info.multipath = negotiation.state;
   info.fallback = negotiation.fallback;
+  info.version = negotiation.version;
+  info.fallback_packet = negotiation.fallback_packet;
   info.is_server = negotiation.is_server;
   info.is_checksummed = negotiation.is_checksummed;
   info.scheduler = scheduler->name();

@@ -33,6 +33,8 @@ bool Connection::Impl::on_join(const wire::TcpSegment& syn, const wire::MpJoinSy
   subflow->local_nonce = env.random().next32();
   subflow->join_deadline = now + config.join_timeout;
   subflow->is_backup_for_us = is_backup_endpoint(subflow->local_id);
+  // As good as the echo that version 0 does not have.
+  if (negotiation.version == Version::kV0) announcements.on_echo(subflow->local_id);
   subflow->accept(syn, now);
   if (is_logged()) log({.kind = Decision::Kind::kSubflowAccepted}, *subflow);
   return true;
@@ -119,7 +121,7 @@ tcp::SegmentVerdict Connection::Impl::on_join_syn_ack(MptcpSubflow& subflow,
   }
   counters().add(Counter::kJoinSynAckRx);
   const Key ours = negotiation.local.key, theirs = negotiation.remote.key;
-  const auto expected = join_hmac(theirs, ours, join->sender_nonce, subflow.local_nonce);
+  const auto expected = join_hmac(theirs, ours, join->sender_nonce, subflow.local_nonce, negotiation.version);
   if (truncate64(expected) != join->truncated_hmac) {
     counters().add(Counter::kJoinSynAckHmacFailure);
     subflow.reset_reason = wire::ResetReason::kMptcpSpecific;
@@ -130,7 +132,8 @@ tcp::SegmentVerdict Connection::Impl::on_join_syn_ack(MptcpSubflow& subflow,
   subflow.remote_nonce = join->sender_nonce;
   // Which ID the server gives the address we were told of is known already; that of another is learnt here.
   if (subflow.remote_id == 0) subflow.remote_id = join->address_id;
-  subflow.join_hmac = truncate160(join_hmac(ours, theirs, subflow.local_nonce, subflow.remote_nonce));
+  subflow.join_hmac =
+      truncate160(join_hmac(ours, theirs, subflow.local_nonce, subflow.remote_nonce, negotiation.version));
   return tcp::SegmentVerdict::kAccept;
 }
 
@@ -151,8 +154,9 @@ tcp::SegmentVerdict Connection::Impl::on_join_segment(MptcpSubflow& subflow,
   };
   if (join == nullptr) return refuse();
   counters().add(Counter::kJoinAckRx);
-  const auto expected = truncate160(
-      join_hmac(negotiation.remote.key, negotiation.local.key, subflow.remote_nonce, subflow.local_nonce));
+  const auto expected =
+      truncate160(join_hmac(negotiation.remote.key, negotiation.local.key, subflow.remote_nonce,
+                            subflow.local_nonce, negotiation.version));
   if (expected != join->hmac) {
     counters().add(Counter::kJoinAckHmacFailure);
     return refuse();

@@ -49,6 +49,14 @@ TEST(Keys, AddAddrHmacCoversIdAddressAndPort) {
   EXPECT_EQ(add_addr_hmac(kAlice, kBob, 9, *wire::IpAddress::parse("2001:db8::5"), 8443), 0xbe0c54d64ccdb368);
 }
 
+TEST(Keys, Version0HasSha1) {
+  const KeyMaterial derived = derive(0x0123456789abcdef, Version::kV0);
+  EXPECT_EQ(derived.token, 0x0ca2eadb);
+  EXPECT_EQ(derived.idsn, 0xe3df8ee121f10547);
+  const auto hmac = join_hmac(kAlice, kBob, 0xdeadbeef, 0x01020304, Version::kV0);
+  EXPECT_EQ(hex(truncate160(hmac)), "4b849bc5dbebebbdede8450354b9e45badf36f01");
+}
+
 TEST(KeyPool, GivesFreshKeysFullOrEmpty) {
   SeededRandom random(1);
   KeyPool pool(random, 8);

@@ -72,9 +72,11 @@ struct MptcpSubflow final : tcp::Subflow {
 
   // ---- options to send once
   bool is_priority_due = false;
-  std::optional<uint64_t> fail_due;               // MP_FAIL with this data sequence number
-  uint8_t fails_left = 8;                         // ACKs are not reliable: several carry it
-  bool is_fastclose = false;                      // its RST says MP_FASTCLOSE
+  std::optional<uint64_t> fail_due;  // MP_FAIL with this data sequence number
+  uint8_t fails_left = 8;            // ACKs are not reliable: several carry it
+  bool is_fastclose = false;         // its RST says MP_FASTCLOSE, or its ACKs, until the peer's RST
+  Time fastclose_at = kNever;        // those are repeated
+  uint8_t fastcloses_left = 0;
   std::optional<wire::ResetReason> reset_reason;  // else its RST says MP_TCPRST
 
   // ---- its end

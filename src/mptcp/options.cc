@@ -12,6 +12,8 @@ namespace {
 constexpr size_t kWideDataAckSize = 12;
 // A lost first DATA_ACK is sent again when the peer repeats its data, after the initial RTO at the latest.
 constexpr Duration kLongestProof = 1s;
+// Version 0 has no echo: an ADD_ADDR is repeated so often.
+constexpr uint32_t kAnnouncementsWithoutEcho = 3;
 
 /// Adds options while they fit; each is counted with its padding to four octets, so the sum is never short.
 class Fitter {
@@ -54,17 +56,20 @@ struct Writer {
 
   wire::MpCapable keys() const {
     wire::MpCapable capable;
+    capable.version = static_cast<uint8_t>(connection.negotiation.version);
     capable.checksum_required = connection.negotiation.is_checksummed;
     capable.sender_key = connection.negotiation.local.key;
     capable.receiver_key = connection.negotiation.remote.key;
     return capable;
   }
+  bool is_v0() const { return connection.negotiation.version == Version::kV0; }
 
   void syn(const tcp::SegmentContext& context);
   void syn_ack(const tcp::SegmentContext& context);
   void ack();
   void data(const tcp::SegmentContext& context);
   void infinite_map(const tcp::SegmentContext& context);
+  void fastclose();
   void reset();
   bool announcement(size_t reserved);
   bool data_fin();
@@ -81,9 +86,11 @@ void Writer::syn(const tcp::SegmentContext& context) {
   }
   if (negotiation.state != MultipathState::kNegotiating) return;
   wire::MpCapable capable;
+  capable.version = static_cast<uint8_t>(negotiation.version);
   capable.checksum_required = connection.config.require_checksum;
+  if (is_v0()) capable.sender_key = negotiation.local.key;
   // A network that drops SYNs with unknown options must not cost the connection (NSDI 2012, 3.1).
-  if (context.attempt >= connection.config.syn_attempts_with_multipath || !fitter.put(capable)) {
+  if (context.attempt >= negotiation.offers || !fitter.put(capable)) {
     if (!negotiation.went_plain) connection.counters().add(Counter::kMpCapableSynTxDrop);
     negotiation.went_plain = true;
     return;
@@ -102,29 +109,34 @@ void Writer::syn_ack(const tcp::SegmentContext& context) {
       return;
     }
     wire::MpCapable capable;
+    capable.version = static_cast<uint8_t>(negotiation.version);
     capable.checksum_required = negotiation.is_checksummed;
     capable.sender_key = negotiation.local.key;
     fitter.put(capable);
     return;
   }
-  const auto hmac =
-      join_hmac(negotiation.local.key, negotiation.remote.key, subflow.local_nonce, subflow.remote_nonce);
+  const auto hmac = join_hmac(negotiation.local.key, negotiation.remote.key, subflow.local_nonce,
+                              subflow.remote_nonce, negotiation.version);
   fitter.put(wire::MpJoinSynAck{.backup = subflow.is_backup_for_us,
                                 .address_id = subflow.local_id,
                                 .truncated_hmac = truncate64(hmac),
                                 .sender_nonce = subflow.local_nonce});
 }
 
+void Writer::fastclose() {
+  if (fitter.put(wire::MpFastclose{connection.negotiation.remote.key}))
+    connection.counters().add(Counter::kMpFastcloseTx);
+}
+
 void Writer::reset() {
   if (subflow.is_fastclose) {
-    if (fitter.put(wire::MpFastclose{connection.negotiation.remote.key}))
-      connection.counters().add(Counter::kMpFastcloseTx);
+    if (!is_v0()) fastclose();
   } else if (subflow.reset_reason.has_value()) {
     if (subflow.fail_due.has_value() && fitter.put(wire::MpFail{*subflow.fail_due})) {
       connection.counters().add(Counter::kMpFailTx);
       subflow.fail_due.reset();
     }
-    if (fitter.put(wire::MpTcpRst{.reason = *subflow.reset_reason}))
+    if (!is_v0() && fitter.put(wire::MpTcpRst{.reason = *subflow.reset_reason}))
       connection.counters().add(Counter::kMpRstTx);
   }
 }
@@ -135,14 +147,15 @@ void Writer::reset() {
 bool Writer::announcement(size_t reserved) {
   const auto next = [&] {
     const size_t space = fitter.space() - std::min(fitter.space(), reserved);
-    return connection.announcements.poll(space, connection.now, connection.config.add_addr_interval,
-                                         connection.config.add_addr_attempts);
+    return connection.announcements.poll(
+        space, connection.now, connection.config.add_addr_interval,
+        is_v0() ? kAnnouncementsWithoutEcho : connection.config.add_addr_attempts);
   };
   auto option = next();
   if (!option.has_value() && reserved == 0 && fitter.drop_timestamps()) option = next();
   if (!option.has_value()) return false;
   if (auto* address = std::get_if<wire::AddAddr>(&*option)) {
-    if (!address->is_echo) {
+    if (!address->is_echo && !is_v0()) {
       address->truncated_hmac =
           add_addr_hmac(connection.negotiation.local.key, connection.negotiation.remote.key,
                         address->address_id, address->address, address->port.value_or(0));
@@ -168,7 +181,9 @@ bool Writer::data_fin() {
 }
 
 void Writer::ack() {
-  const Negotiation& negotiation = connection.negotiation;
+  Negotiation& negotiation = connection.negotiation;
+  negotiation.is_third_ack_due = false;
+  if (subflow.is_fastclose) return fastclose();
   if (negotiation.is_fallback()) {
     if (subflow.fail_due.has_value() && fitter.put(wire::MpFail{*subflow.fail_due})) {
       connection.counters().add(Counter::kMpFailTx);
@@ -182,8 +197,9 @@ void Writer::ack() {
       fitter.put(wire::MpJoinAck{subflow.join_hmac});
     return;
   }
+  // Version 0 has no form of the keys for data: ACKs repeat them until the peer has shown that it knows them.
   const bool is_third_ack = negotiation.state == MultipathState::kConfirmed && !negotiation.is_server &&
-                            subflow.snd_end() == StreamOffset(1);
+                            (subflow.snd_end() == StreamOffset(1) || is_v0());
   if (is_third_ack && !connection.closing.is_fin_due) {
     fitter.put(keys());
     return;
@@ -244,7 +260,7 @@ void Writer::infinite_map(const tcp::SegmentContext& context) {
 }
 
 void Writer::data(const tcp::SegmentContext& context) {
-  if (context.payload_bytes == 0) return ack();  // a FIN by itself
+  if (context.payload_bytes == 0 || subflow.is_fastclose) return ack();  // a FIN by itself
   Negotiation& negotiation = connection.negotiation;
   const DataMap* map = subflow.tx.find(context.offset);
   BRAID_CHECK(map != nullptr);
@@ -257,12 +273,16 @@ void Writer::data(const tcp::SegmentContext& context) {
   const auto length = static_cast<uint16_t>(map->length + (map->has_data_fin ? 1 : 0));
   // Until the peer is known to have the keys they come with the first data (RFC 8684, 3.1).
   if (negotiation.state == MultipathState::kConfirmed && !negotiation.is_server && subflow.is_initial &&
-      map->stream_begin == StreamOffset(1) && !map->has_data_fin) {
+      map->stream_begin == StreamOffset(1) && !map->has_data_fin && !is_v0()) {
     wire::MpCapable capable = keys();
     capable.data_length = length;
     capable.checksum = map->checksum;
     if (fitter.put(capable)) return;
   }
+  // A peer that was offered version 1 has our key from the third ACK alone, and that may be lost.
+  const bool is_repeated = context.offset < subflow.snd_nxt();
+  if (is_v0() && is_repeated && negotiation.state == MultipathState::kConfirmed && !negotiation.is_server)
+    connection.ask_for_bare_ack(subflow);
   wire::Dss dss;
   wire::DssMapping& mapping = dss.mapping.emplace();
   // With data missing in the other direction a SACK block has to find room on every other segment: then the

@@ -17,6 +17,10 @@ constexpr uint32_t kMostUnmappedInARow = 16;
 SegmentVerdict Connection::Impl::on_segment(MptcpSubflow& subflow, const wire::TcpSegment& segment,
                                             uint64_t window) {
   receiving.last_subflow = subflow.index;
+  // Only the peer's RST, or a MP_FASTCLOSE of its own, is of interest any more.
+  if (subflow.is_fastclose && !segment.flags.rst &&
+      wire::find<wire::MpFastclose>(segment.options.mptcp) == nullptr)
+    return SegmentVerdict::kDrop;
   const wire::MptcpOptions& options = segment.options.mptcp;
   if (segment.flags.rst) {
     if (const auto* fastclose = wire::find<wire::MpFastclose>(options))
@@ -38,7 +42,12 @@ SegmentVerdict Connection::Impl::on_segment(MptcpSubflow& subflow, const wire::T
     }
   }
   if (options.empty()) return on_bare_segment(subflow, segment);
-  for (const wire::MptcpOption& option : options) {
+  return on_options(subflow, segment, window);
+}
+
+SegmentVerdict Connection::Impl::on_options(MptcpSubflow& subflow, const wire::TcpSegment& segment,
+                                            uint64_t window) {
+  for (const wire::MptcpOption& option : segment.options.mptcp) {
     const SegmentVerdict verdict = on_option(subflow, option, segment, window);
     if (verdict != SegmentVerdict::kAccept) return verdict;
     if (negotiation.is_fallback()) break;

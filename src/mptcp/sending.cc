@@ -20,7 +20,9 @@ constexpr Duration kLongestProbeInterval = 60s;
 }  // namespace
 
 uint32_t Connection::Impl::poll_data(MptcpSubflow& subflow, uint32_t max_bytes) {
-  if (!subflow.is_usable() || negotiation.state == MultipathState::kNegotiating) return 0;
+  if (!subflow.is_usable() || subflow.is_fastclose || negotiation.state == MultipathState::kNegotiating ||
+      negotiation.is_third_ack_due)
+    return 0;
   uint64_t limit = std::min({max_bytes, config.subflow.max_super_segment, kMostMapBytes});
   if (limit == 0) return 0;
 

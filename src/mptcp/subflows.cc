@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "mptcp/connection_impl.h"
+#include "mptcp/offer.h"
 
 namespace braid::mptcp {
 
@@ -29,10 +30,11 @@ SubflowEnd end_of(const MptcpSubflow& subflow) {
 
 }  // namespace
 
-tcp::SubflowConfig Connection::Impl::subflow_config(const wire::FourTuple& tuple) const {
+tcp::SubflowConfig subflow_config(const ConnectionConfig& config, const wire::FourTuple& tuple,
+                                  uint32_t mtu) {
   tcp::SubflowConfig made = config.subflow;
   const size_t headers = tuple.local.address.is_v4() ? kIpv4AndTcpHeader : kIpv6AndTcpHeader;
-  if (const uint32_t mtu = env.mtu_of(tuple.local.address); mtu != 0) {
+  if (mtu != 0) {
     const uint32_t fits = mtu > headers + kLeastMss ? mtu - static_cast<uint32_t>(headers) : kLeastMss;
     made.mss = static_cast<uint16_t>(std::min<uint32_t>(fits, 65'495));
   }
@@ -48,7 +50,7 @@ std::unique_ptr<tcp::CongestionControl> Connection::Impl::make_congestion_contro
 }
 
 MptcpSubflow* Connection::Impl::add_subflow(const wire::FourTuple& tuple) {
-  const tcp::SubflowConfig made = subflow_config(tuple);
+  const tcp::SubflowConfig made = subflow_config(config, tuple, env.mtu_of(tuple.local.address));
   auto subflow = std::make_unique<MptcpSubflow>(made, tuple, env.initial_sequence(tuple, now),
                                                 env.timestamp_offset(tuple), self, env.chunks(),
                                                 make_congestion_control(made.mss));

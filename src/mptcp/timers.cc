@@ -10,6 +10,7 @@ void Connection::Impl::advance() {
     MptcpSubflow& subflow = *subflows[i];
     if (subflow.next_deadline() <= now) subflow.advance(now);
     if (subflow.join != JoinState::kNone && subflow.join != JoinState::kUp) advance_join(subflow);
+    if (subflow.fastclose_at <= now) advance_fastclose(subflow);
   }
   for (size_t i = 0; i < timers.size(); ++i) {
     if (timers[i] > now) continue;
@@ -67,7 +68,8 @@ Time Connection::Impl::next_deadline() const {
   for (const auto& subflow : subflows) {
     deadline = earlier(deadline, subflow->next_deadline());
     if (!subflow->is_closed)
-      deadline = earlier(deadline, earlier(subflow->join_deadline, subflow->join_ack_at));
+      deadline = earlier(
+          deadline, earlier(subflow->join_deadline, earlier(subflow->join_ack_at, subflow->fastclose_at)));
   }
   return deadline;
 }

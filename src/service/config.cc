@@ -95,7 +95,8 @@ void read_network(TomlTable table, io::NetworkConfig& network) {
   table.refuse_others();
 }
 
-void read_sockets(TomlTable table, SocketSettings& sockets) {
+void read_sockets(TomlTable table, SocketSettings& sockets, host::HostConfig& host) {
+  table.read("syn_cookies", host.syn_cookies);
   table.read("kernel_fallback", sockets.kernel_fallback);
   uint64_t buffer = sockets.stream_buffer_bytes;
   table.read_size("stream_buffer", buffer, kLeastBuffer, uint64_t{64} << 20);
@@ -172,7 +173,7 @@ tl::expected<Config, std::string> parse_config(std::string_view text, std::strin
   connection.refuse_others();
   read_limits(table("limits"), config.host.paths.limits);
   read_network(table("network"), config.network);
-  read_sockets(table("sockets"), config.sockets);
+  read_sockets(table("sockets"), config.sockets, config.host);
   read_daemon(table("daemon"), config);
   read_endpoints(root, config.host.paths.endpoints, errors);
   const std::vector<std::string_view> tables = {"connection", "limits", "network",

@@ -56,6 +56,8 @@ json to_json(const mptcp::ConnectionInfo& c, Time now) {
           {"state", c.state},
           {"multipath", std::string(mptcp::to_string(c.multipath))},
           {"fallback", std::string(mptcp::to_string(c.fallback))},
+          {"fallback_packet", c.fallback_packet},
+          {"version", static_cast<int>(c.version)},
           {"is_server", c.is_server},
           {"is_checksummed", c.is_checksummed},
           {"local_token", c.local_token},

@@ -45,6 +45,16 @@ void Subflow::Impl::accept(const wire::TcpSegment& syn, Time now) {
   }
 }
 
+void Subflow::Impl::accept_answered(const wire::TcpSegment& syn, Time now) {
+  accept(syn, now);
+  if (state != State::kSynReceived) return;
+  handshake.is_due = false;
+  handshake.has_round_trip = false;
+  handshake.sent = 1;
+  handshake.first_sent_at = handshake.last_sent_at = now;
+  handshake.deadline = now + config.rto.initial;
+}
+
 void Subflow::Impl::learn_from_syn(const wire::TcpSegment& syn, Time now) {
   receiver.start(syn.seq);
   if (handshake.is_active) receiver.on_window_advertised(last_window_field);  // in our SYN
@@ -76,6 +86,7 @@ void Subflow::Impl::become_established(Time now) {
 void Subflow::Impl::on_handshake_rtt(std::optional<wire::Timestamps> echoed, Time now) {
   const std::optional<Duration> by_timestamp =
       handshake.has_timestamps && echoed ? timestamps.round_trip(echoed->echo, now) : std::nullopt;
+  if (!handshake.has_round_trip) return recovery.congestion_control().on_established(now);
   // Karn's rule, unless a timestamp says which SYN it was that was answered.
   if (handshake.sent == 1) {
     recovery.on_handshake_rtt(now - handshake.last_sent_at, now);

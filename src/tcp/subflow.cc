@@ -149,6 +149,7 @@ Subflow::~Subflow() = default;
 void Subflow::connect(Time now) { impl_->connect(now); }
 
 void Subflow::accept(const wire::TcpSegment& syn, Time now) { impl_->accept(syn, now); }
+void Subflow::accept_answered(const wire::TcpSegment& syn, Time now) { impl_->accept_answered(syn, now); }
 
 void Subflow::close(Time now) {
   Impl& impl = *impl_;

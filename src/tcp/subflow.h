@@ -87,7 +87,9 @@ class Subflow {
   // ---- commands
   void connect(Time now);  ///< active open: the SYN goes with the next poll_transmit
   void accept(const wire::TcpSegment& syn,
-              Time now);                    ///< passive open with the SYN that came (upper sees it first)
+              Time now);  ///< passive open with the SYN that came (upper sees it first)
+  /// Passive open with a SYN that was answered before there was a subflow (SYN cookies).
+  void accept_answered(const wire::TcpSegment& syn, Time now);
   void close(Time now);                     ///< no more data after what was granted: FIN
   void abort(Time now);                     ///< RST now (options by add_options), then CLOSED
   void drop(CloseReason reason, Time now);  ///< CLOSED without a word

@@ -63,8 +63,9 @@ struct Subflow::Impl {
   struct Handshake {
     Seq32 initial_seq;
     bool is_active = false;
-    bool is_due = false;  // SYN or SYN/ACK goes with the next poll_transmit
-    uint32_t sent = 0;    // SYNs, SYN/ACKs
+    bool has_round_trip = true;  // when what is answered was sent is known
+    bool is_due = false;         // SYN or SYN/ACK goes with the next poll_transmit
+    uint32_t sent = 0;           // SYNs, SYN/ACKs
     uint32_t timeouts = 0;
     Time first_sent_at{}, last_sent_at{};
     Time deadline = kNever;
@@ -117,6 +118,7 @@ struct Subflow::Impl {
   // ---- handshake (handshake.cc)
   void connect(Time now);
   void accept(const wire::TcpSegment& syn, Time now);
+  void accept_answered(const wire::TcpSegment& syn, Time now);
   void learn_from_syn(const wire::TcpSegment& syn, Time now);
   void become_established(Time now);
   void on_handshake_rtt(std::optional<wire::Timestamps> echoed, Time now);

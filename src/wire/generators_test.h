@@ -111,11 +111,12 @@ inline MptcpOption any_join(bool is_syn, bool is_ack) {
 
 inline AddAddr any_add_addr() {
   AddAddr o;
-  o.is_echo = any<bool>();
+  o.version = static_cast<uint8_t>(below(2));
+  o.is_echo = o.version > 0 && any<bool>();
   o.address_id = any<uint8_t>();
   o.address = any_address(any<bool>() ? Family::kV4 : Family::kV6);
   if (any<bool>()) o.port = number<uint16_t>();
-  if (!o.is_echo) o.truncated_hmac = number<uint64_t>();
+  if (o.version > 0 && !o.is_echo) o.truncated_hmac = number<uint64_t>();
   return o;
 }
 

@@ -38,7 +38,10 @@ size_t size_of(const Dss& o) {
   if (o.mapping) size += (o.mapping->data_seq.is_wide ? 8u : 4u) + 6u + (o.mapping->checksum ? 2u : 0u);
   return size;
 }
-size_t size_of(const AddAddr& o) { return 4 + o.address.size() + (o.port ? 2u : 0u) + (o.is_echo ? 0u : 8u); }
+size_t size_of(const AddAddr& o) {
+  const bool has_hmac = o.version > 0 && !o.is_echo;
+  return 4 + o.address.size() + (o.port ? 2u : 0u) + (has_hmac ? 8u : 0u);
+}
 size_t size_of(const RemoveAddr& o) { return 3 + o.address_ids.size(); }
 size_t size_of(const MpPrio& o) { return o.address_id ? 4 : 3; }
 size_t size_of(const MpFail&) { return 12; }
@@ -112,11 +115,12 @@ void write(const Dss& o, size_t size, std::byte* out) {
 }
 
 void write(const AddAddr& o, size_t size, std::byte* out) {
-  Writer w(out, size, MptcpSubtype::kAddAddr, bit(o.is_echo, kAddAddrEcho));
+  const unsigned ip_version = o.address.is_v4() ? 4 : 6;
+  Writer w(out, size, MptcpSubtype::kAddAddr, o.version == 0 ? ip_version : bit(o.is_echo, kAddAddrEcho));
   w.put8(o.address_id);
   w.put_bytes(o.address.bytes().data(), o.address.size());
   if (o.port) w.put16(*o.port);
-  if (!o.is_echo) w.put64(o.truncated_hmac);
+  if (o.version > 0 && !o.is_echo) w.put64(o.truncated_hmac);
 }
 
 void write(const RemoveAddr& o, size_t size, std::byte* out) {
@@ -229,8 +233,14 @@ bool parse_dss(const std::byte* at, size_t size, MptcpOption& out) {
 
 bool parse_add_addr(const std::byte* at, size_t size, MptcpOption& out) {
   AddAddr o;
-  o.is_echo = (load8(at + 2) & kAddAddrEcho) != 0;
-  const size_t tail = o.is_echo ? 0 : 8;
+  const unsigned nibble = load8(at + 2) & 0xf;
+  o.is_echo = (nibble & kAddAddrEcho) != 0;
+  // Neither echo nor long enough for an HMAC: version 0, whose nibble tells the family.
+  if (!o.is_echo && (size == 8 || size == 10 || size == 20 || size == 22)) {
+    if (nibble != (size < 20 ? 4u : 6u)) return false;
+    o.version = 0;
+  }
+  const size_t tail = o.is_echo || o.version == 0 ? 0 : 8;
   if (size < 4 + 4 + tail) return false;
   const size_t rest = size - 4 - tail;  // address and port
   if (rest != 4 && rest != 6 && rest != 16 && rest != 18) return false;
@@ -248,7 +258,7 @@ bool parse_add_addr(const std::byte* at, size_t size, MptcpOption& out) {
     o.port = load16(at);
     at += 2;
   }
-  if (!o.is_echo) o.truncated_hmac = load64(at);
+  if (tail > 0) o.truncated_hmac = load64(at);
   out = o;
   return true;
 }

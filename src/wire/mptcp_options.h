@@ -1,6 +1,6 @@
-// The MPTCP options of RFC 8684 (version 1), as representations that cannot hold nonsense; parse after emit
-// is the identity. A structurally malformed option never makes one of these: the parser counts it and drops
-// it.
+// The MPTCP options of RFC 8684 (version 1) and, where they differ, of RFC 6824 (version 0), as
+// representations that cannot hold nonsense; parse after emit is the identity. A structurally malformed
+// option never makes one of these: the parser counts it and drops it.
 #pragma once
 
 #include <algorithm>
@@ -36,13 +36,14 @@ enum class MptcpSubtype : uint8_t {
 };
 
 /// RFC 8684, 3.1. Which form it is follows from what it carries: SYN none; SYN/ACK sender_key;
-/// third ACK both keys; first data both keys and data_length (and checksum).
+/// third ACK both keys; first data both keys and data_length (and checksum). Version 0 (RFC 6824, 3.1) has
+/// the key in the SYN too, and no form with data.
 struct MpCapable {
   uint8_t version = 1;
   bool checksum_required = false;  // flag A
   bool extensibility = false;      // flag B: must be 0, else the option is to be ignored
   bool deny_join_initial = false;  // flag C: no MP_JOIN to this address and port
-  bool hmac_sha256 = true;         // flag H
+  bool hmac_sha256 = true;         // flag H; in version 0 the same bit stands for HMAC-SHA1
   std::optional<uint64_t> sender_key;
   std::optional<uint64_t> receiver_key;
   std::optional<uint16_t> data_length;
@@ -92,13 +93,14 @@ struct Dss {
   bool operator==(const Dss&) const = default;
 };
 
-/// RFC 8684, 3.4.1. With `is_echo` there is no HMAC.
+/// RFC 8684, 3.4.1. With `is_echo` there is no HMAC. Version 0 (RFC 6824, 3.4.1) has neither.
 struct AddAddr {
   bool is_echo = false;
   uint8_t address_id = 0;
   IpAddress address;
   std::optional<uint16_t> port;
   uint64_t truncated_hmac = 0;  // rightmost 64 bits of the HMAC, as a big-endian number
+  uint8_t version = 1;
   bool operator==(const AddAddr&) const = default;
 };
 

@@ -104,6 +104,7 @@ TEST(Listening, PortZeroGetsAPort) {
 TEST(Listening, ABacklogThatIsFullDropsSyns) {
   TopologyOptions options;
   options.paths = {broadband()};
+  options.server.syn_cookies = false;
   Topology topology(options);
   const auto listener = topology.server->host().listen(topology.server_endpoint(), {.backlog = 2});
   ASSERT_TRUE(listener.has_value());

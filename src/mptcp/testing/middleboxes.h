@@ -107,7 +107,11 @@ inline TestNetwork::Middlebox rewrite_payload(ChunkPool& pool, Which which, int 
     if (left == 0 || segment.payload.empty() || !which(direction, segment)) return true;
     if (left > 0) --left;
     Slice copy = copy_to_slice(pool, segment.payload[0].bytes());
-    const_cast<std::byte*>(copy.data())[copy.size() / 2] ^= std::byte{0x20};
+    // Always more, never less: the changes to two segments of one mapping must not make up for each other.
+    auto* bytes = const_cast<std::byte*>(copy.data());
+    size_t at = copy.size() / 2;
+    while (at + 1 < copy.size() && (bytes[at] & std::byte{0x20}) != std::byte{0}) ++at;
+    bytes[at] ^= std::byte{0x20};
     segment.payload[0] = copy;
     return true;
   };

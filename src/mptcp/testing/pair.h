@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <string>
@@ -118,6 +119,9 @@ class Pair {
     client.environment.paths.limits =
         server.environment.paths.limits = {.subflows = 8, .add_addr_accepted = 8};
     client.environment.mtu = server.environment.mtu = path_options[0].mtu;
+    // The same scenarios for the other version (RFC 6824).
+    if (const char* version = std::getenv("BRAID_TEST_VERSION"); version != nullptr && *version == '0')
+      client.config.highest_version = server.config.highest_version = Version::kV0;
   }
 
   Time now{1000s};

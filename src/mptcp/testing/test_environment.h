@@ -19,6 +19,7 @@ class TestEnvironment final : public Environment {
 
   std::vector<wire::IpAddress> local_addresses;
   PathConfig paths;
+  PeerMemory memory;
   uint32_t mtu = 1500;
   std::array<size_t, 16> events{};  // raised, by kind
   std::vector<tcp::TimeWaitRecord> time_waits;
@@ -37,10 +38,10 @@ class TestEnvironment final : public Environment {
   Counters& counters() override { return counters_; }
   const PathConfig& path_config() const override { return paths; }
 
-  KeyMaterial register_key(Connection& connection) override {
+  KeyMaterial register_key(Connection& connection, Version version) override {
     KeyMaterial material;
     do {
-      material = derive(next_key.value_or(random_.next64()));
+      material = derive(next_key.value_or(random_.next64()), version);
       next_key.reset();
     } while (tokens.contains(material.token));
     tokens[material.token] = &connection;
@@ -71,6 +72,7 @@ class TestEnvironment final : public Environment {
     return {};
   }
   void wake(Connection&) override {}
+  PeerMemory* peer_memory() override { return &memory; }
   void on_event(Connection&, ConnectionEvent event) override { ++events.at(static_cast<size_t>(event)); }
 
  private:
