@@ -1,6 +1,7 @@
 #include "segments/language/expectations.h"
 
 #include <algorithm>
+#include <array>
 
 #include "segments/language/script_error.h"
 #include "segments/language/words.h"
@@ -125,6 +126,13 @@ void expect_error(Stage& stage, const Application& application, const std::strin
 }
 
 }  // namespace
+
+bool is_expectation(const std::string& verb) {
+  static constexpr std::array kVerbs = {"event",    "no-event",       "counter",   "connections",
+                                        "error",    "state",          "multipath", "checksum",
+                                        "readable", "unacknowledged", "subflows",  "subflow"};
+  return std::ranges::find(kVerbs, verb) != kVerbs.end();
+}
 
 bool expect(Stage& stage, const Application& application, const Line& line) {
   const std::string& verb = line.verb;
