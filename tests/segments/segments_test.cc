@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "segments/language/mutants.h"
 #include "segments/language/runner.h"
 
 namespace braid::segments {
@@ -17,6 +18,10 @@ class Scenario : public ::testing::Test {
   void TestBody() override {
     const std::string complaint = run_script(file_);
     if (!complaint.empty()) FAIL() << complaint;
+    // A test that can't fail is none.
+    for (const Mutant& mutant : mutants_of(read_script(file_))) {
+      EXPECT_FALSE(run_script(mutant.script).empty()) << mutant.what << "\n    holds as well";
+    }
   }
 
  private:

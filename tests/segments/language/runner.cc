@@ -173,11 +173,18 @@ class Runner {
 
 }  // namespace
 
-std::string run_script(const std::string& file) {
+std::string run_script(const Script& script) {
   try {
-    const Script script = read_script(file);
     Runner(script).run();
     return {};
+  } catch (const ScriptError& error) {
+    return error.what();
+  }
+}
+
+std::string run_script(const std::string& file) {
+  try {
+    return run_script(read_script(file));
   } catch (const ScriptError& error) {
     return error.what();
   }

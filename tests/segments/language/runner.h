@@ -8,6 +8,7 @@
 namespace braid::segments {
 
 /// Nothing, or what did not hold: "file:line: what was written", then what came.
+std::string run_script(const Script& script);
 std::string run_script(const std::string& file);
 
 }  // namespace braid::segments
