@@ -191,13 +191,19 @@ Octets Peer::build(const std::string& name, const SegmentText& written) {
   const uint32_t skipped = segment.has_flag('S') ? 1 : 0;
   const uint64_t first = stream_position(path, segment, static_cast<uint32_t>(*segment.seq) + skipped);
   for (uint32_t i = 0; i < length; ++i) put8(body, stream_octet(first + i) ^ (segment.is_corrupt ? 0x20 : 0));
-  const uint16_t sum = transport_checksum(path.peers.address, path.ours.address, kTcp, body);
+  const auto other = [](const std::optional<std::string>& address, const wire::IpAddress& usual) {
+    return address.has_value() ? wire::IpAddress::parse(*address).value_or(usual) : usual;
+  };
+  const wire::IpAddress from = other(segment.from, path.peers.address),
+                        to = other(segment.to, path.ours.address);
+  const uint16_t sum = transport_checksum(from, to, kTcp, body);
   body[16] = static_cast<uint8_t>(sum >> 8);
   body[17] = static_cast<uint8_t>(segment.is_checksum_bad ? ~sum : sum);
 
   const int64_t end = *segment.seq + length + skipped + (segment.has_flag('F') ? 1 : 0);
-  if (!segment.is_checksum_bad) path.peer_end = std::max(path.peer_end, end);
-  return wrap(path.peers.address, path.ours.address, kTcp, std::move(body));
+  const bool is_meant = !segment.is_checksum_bad && !segment.from.has_value() && !segment.to.has_value();
+  if (is_meant) path.peer_end = std::max(path.peer_end, end);
+  return wrap(from, to, kTcp, std::move(body));
 }
 
 Octets Peer::wrap(const wire::IpAddress& from, const wire::IpAddress& to, uint8_t protocol,
@@ -302,6 +308,7 @@ Peer::Arrival Peer::read(const Octets& packet) {
   }
   segment.win = static_cast<uint32_t>(get(body, 14, 2));
   segment.urg = static_cast<uint32_t>(get(body, 18, 2));
+  segment.tos = static_cast<uint32_t>(is_v4 ? get(packet, 1, 1) : get(packet, 0, 2) >> 4 & 0xff);
   segment.port = path.service_port;
   const size_t header = (get(body, 12, 1) >> 4) * 4;
   const Octets payload(body.begin() + static_cast<std::ptrdiff_t>(header), body.end());

@@ -159,6 +159,7 @@ std::string SegmentText::to_string() const {
   add("ack", ack);
   if (len.value_or(0) > 0) add("len", len);
   add("win", win);
+  if (tos.value_or(0) != 0) add("tos", tos);
   if (has_flag('U')) add("urg", urg);
   std::string list;
   for (const OptionText& option : options) list += (list.empty() ? "" : ", ") + option.to_string();
@@ -191,6 +192,12 @@ SegmentText parse_segment(std::string_view text) {
       segment.win = static_cast<uint32_t>(to_number(words.take()));
     } else if (word == "urg") {
       segment.urg = static_cast<uint32_t>(to_number(words.take()));
+    } else if (word == "tos") {
+      segment.tos = static_cast<uint32_t>(to_number(words.take()));
+    } else if (word == "from") {
+      segment.from = words.take();
+    } else if (word == "to") {
+      segment.to = words.take();
     } else if (word == "port") {
       segment.port = static_cast<uint16_t>(to_number(words.take()));
     } else if (word == "data") {
@@ -212,6 +219,7 @@ std::optional<std::string> difference(const SegmentText& expected, const Segment
     return "len is " + std::to_string(came.len.value_or(0));
   if (auto why = differing("win", expected.win, came.win)) return why;
   if (auto why = differing("urg", expected.urg, came.urg)) return why;
+  if (auto why = differing("tos", expected.tos, came.tos)) return why;
   if (auto why = differing("port", expected.port, came.port)) return why;
   return differing_options(expected, came);
 }
