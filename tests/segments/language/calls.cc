@@ -68,7 +68,7 @@ void Application::connect(const std::string& rest, const std::string& path) {
   const int number = static_cast<int>(to_number(path.substr(0, 1)));
   host::ConnectOptions options;
   const Path* known = stage_.peer().find(path);
-  wire::Endpoint remote{stage_.peer().address(false, number), 80};
+  wire::Endpoint remote{stage_.peer().peer_address(number), 80};
   if (known != nullptr) {  // again, from the same port
     remote = known->peers;
     options.local = known->ours;
@@ -112,7 +112,7 @@ void Application::listen(const std::string& rest) {
       throw ScriptError("not understood: " + words.peek());
     }
   }
-  const wire::Family family = stage_.peer().address(true, 1).family();
+  const wire::Family family = stage_.peer().our_address(1).family();
   const auto made = stage_.host().listen({wire::IpAddress::any(family), port}, options);
   if (!made.has_value()) throw ScriptError("the result is: " + std::string(host::to_string(made.error())));
   listener_ = *made;
@@ -234,7 +234,7 @@ void Application::interface(const std::string& rest) {
   if (what == "up" || what == "down") {
     stage_.host().set_interface_up(id, what == "up", stage_.now());
   } else if (what == "remove-address") {
-    stage_.host().remove_address(id, stage_.peer().address(true, number), stage_.now());
+    stage_.host().remove_address(id, stage_.peer().our_address(number), stage_.now());
   } else if (what == "mtu") {
     stage_.host().set_mtu(id, static_cast<uint32_t>(to_number(words.take())));
   } else {

@@ -53,8 +53,8 @@ const Secret& OptionCodec::sender() const { return is_from_peer_ ? peer_.peer_ :
 const Secret& OptionCodec::receiver() const { return is_from_peer_ ? ours() : peer_.peer_; }
 
 /// What data sequence numbers are relative to. Before the keys are known they are shown as they are.
-uint64_t OptionCodec::idsn(bool is_of_sender) const {
-  if (is_of_sender == is_from_peer_) return peer_.peer_.idsn;
+uint64_t OptionCodec::idsn_of(Sender whose) const {
+  if (whose == Sender::kPeer) return peer_.peer_.idsn;
   return peer_.our_.has_value() ? peer_.our_->idsn : 0;
 }
 
@@ -104,7 +104,7 @@ uint16_t OptionCodec::dss_checksum(uint64_t dsn, uint32_t ssn, uint16_t length, 
   put32(covered, ssn);
   put16(covered, length);
   put16(covered, 0);
-  const uint64_t first = dsn - idsn(true);
+  const uint64_t first = dsn - sender_idsn();
   for (uint64_t i = 0; i + (has_fin ? 1 : 0) < length; ++i) put8(covered, stream_octet(first + i));
   return checksum_of(covered);
 }
@@ -112,8 +112,8 @@ uint16_t OptionCodec::dss_checksum(uint64_t dsn, uint32_t ssn, uint16_t length, 
 // ---- addresses
 
 wire::IpAddress OptionCodec::parse_address(const std::string& word) const {
-  if (word.starts_with("$peer")) return peer_.address(false, static_cast<int>(to_number(word.substr(5))));
-  if (word.starts_with("$local")) return peer_.address(true, static_cast<int>(to_number(word.substr(6))));
+  if (word.starts_with("$peer")) return peer_.peer_address(static_cast<int>(to_number(word.substr(5))));
+  if (word.starts_with("$local")) return peer_.our_address(static_cast<int>(to_number(word.substr(6))));
   const auto address = wire::IpAddress::parse(word);
   if (!address.has_value()) throw ScriptError("not an address: " + word);
   return *address;
@@ -121,8 +121,8 @@ wire::IpAddress OptionCodec::parse_address(const std::string& word) const {
 
 std::string OptionCodec::name_of_address(const wire::IpAddress& address) const {
   for (int number = 1; number <= 9; ++number) {
-    if (address == peer_.address(true, number)) return "$local" + std::to_string(number);
-    if (address == peer_.address(false, number)) return "$peer" + std::to_string(number);
+    if (address == peer_.our_address(number)) return "$local" + std::to_string(number);
+    if (address == peer_.peer_address(number)) return "$peer" + std::to_string(number);
   }
   return address.to_string();
 }
@@ -188,7 +188,7 @@ Octets OptionCodec::encode_mptcp(const OptionText& option) {
   } else if (option.name == "mpfail") {
     head(kFail, 0);
     put8(out, 0);
-    put64(out, idsn(false) + to_unsigned(required(option, "dsn")));
+    put64(out, receiver_idsn() + to_unsigned(required(option, "dsn")));
   } else if (option.name == "fastclose") {
     head(kFastclose, 0);
     put8(out, 0);
@@ -256,7 +256,7 @@ void OptionCodec::encode_dss(const OptionText& option, Octets& out) {
   put8(out, (has_fin ? 0x10u : 0u) | (seq != nullptr && narrow_seq == nullptr ? 0x08u : 0u) |
                 (seq != nullptr ? 0x04u : 0u) | (ack != nullptr && narrow_ack == nullptr ? 0x02u : 0u) |
                 (ack != nullptr ? 0x01u : 0u));
-  if (ack != nullptr) put(out, idsn(false) + to_unsigned(*ack), narrow_ack != nullptr ? 4 : 8);
+  if (ack != nullptr) put(out, receiver_idsn() + to_unsigned(*ack), narrow_ack != nullptr ? 4 : 8);
   if (seq == nullptr) return;
   const uint32_t payload = segment_.len.value_or(0);
   const std::string* ssn = option.find("ssn");
@@ -267,12 +267,12 @@ void OptionCodec::encode_dss(const OptionText& option, Octets& out) {
                                                                       : static_cast<uint64_t>(*segment_.seq));
   const auto bytes =
       static_cast<uint16_t>(length != nullptr ? to_unsigned(*length) : payload + (has_fin ? 1 : 0));
-  put(out, idsn(true) + data, narrow_seq != nullptr ? 4 : 8);
+  put(out, sender_idsn() + data, narrow_seq != nullptr ? 4 : 8);
   put32(out, stream);
   put16(out, bytes);
   if (bytes != 1 || !has_fin) path_.peer_mapping = Mapping{data, stream, bytes - (has_fin ? 1u : 0u)};
   if (const std::string* checksum = option.find("csum")) {
-    const uint16_t right = dss_checksum(idsn(true) + data, stream, bytes, has_fin);
+    const uint16_t right = dss_checksum(sender_idsn() + data, stream, bytes, has_fin);
     put16(out, *checksum == "ok" ? right : *checksum == "bad" ? right ^ 0x5555 : to_unsigned(*checksum));
   }
 }
@@ -386,7 +386,7 @@ OptionText OptionCodec::decode_mptcp(const Octets& option) {
       return text;
     case kFail:
       text.name = "mpfail";
-      text.add("dsn", std::to_string(get(option, 4, 8) - idsn(false)));
+      text.add("dsn", std::to_string(get(option, 4, 8) - receiver_idsn()));
       return text;
     case kFastclose:
       text.name = "fastclose";
@@ -422,7 +422,7 @@ OptionText OptionCodec::decode_capable(const Octets& option) {
   text.add("len", std::to_string(length));
   path_.our_mappings.push_back({1, 1, length});
   if (option.size() >= 24) {
-    const bool is_right = get(option, 22, 2) == dss_checksum(idsn(true) + 1, 1, length, false);
+    const bool is_right = get(option, 22, 2) == dss_checksum(sender_idsn() + 1, 1, length, false);
     text.add("csum", is_right ? "ok" : "bad");
   }
   return text;
@@ -450,19 +450,19 @@ OptionText OptionCodec::decode_dss(const Octets& option) {
   OptionText text{"dss", {}};
   const uint64_t flags = get(option, 3, 1);
   size_t at = 4;
-  const auto number = [&](bool is_wide, bool is_of_sender) {
+  const auto number = [&](bool is_wide, uint64_t initial) {
     const size_t size = is_wide ? 8 : 4;
-    const uint64_t relative = get(option, at, size) - idsn(is_of_sender);
+    const uint64_t relative = get(option, at, size) - initial;
     at += size;
     return is_wide ? relative : static_cast<uint32_t>(relative);
   };
   if ((flags & 0x01) != 0) {
     const bool is_wide = (flags & 0x02) != 0;
-    text.add(is_wide ? "ack" : "ack4", std::to_string(number(is_wide, false)));
+    text.add(is_wide ? "ack" : "ack4", std::to_string(number(is_wide, receiver_idsn())));
   }
   if ((flags & 0x04) == 0) return text;
   const bool is_wide = (flags & 0x08) != 0, has_fin = (flags & 0x10) != 0;
-  const uint64_t data = number(is_wide, true);
+  const uint64_t data = number(is_wide, sender_idsn());
   const auto stream = static_cast<uint32_t>(get(option, at, 4));
   const auto length = static_cast<uint16_t>(get(option, at + 4, 2));
   const uint32_t payload = segment_.len.value_or(0);
@@ -471,7 +471,8 @@ OptionText OptionCodec::decode_dss(const Octets& option) {
   if (length != payload + (has_fin ? 1 : 0) || length == 0) text.add("len", std::to_string(length));
   if (has_fin) text.add("fin");
   if (option.size() >= at + 8) {
-    const bool is_right = get(option, at + 6, 2) == dss_checksum(idsn(true) + data, stream, length, has_fin);
+    const bool is_right =
+        get(option, at + 6, 2) == dss_checksum(sender_idsn() + data, stream, length, has_fin);
     text.add("csum", length == 0 ? std::to_string(get(option, at + 6, 2)) : is_right ? "ok" : "bad");
   }
   if (length != 1 || !has_fin) path_.our_mappings.push_back({data, stream, length - (has_fin ? 1u : 0u)});

@@ -6,12 +6,14 @@
 
 namespace braid::segments {
 
-/// For one segment on one path; `is_from_peer`: the script sends it, else the engine did. Learns keys, nonces
+enum class Sender : uint8_t { kPeer, kEngine };  // kPeer: the script
+
+/// For one segment on one path. Learns keys, nonces
 /// and mappings as it goes.
 class OptionCodec {
  public:
-  OptionCodec(Peer& peer, Path& path, const SegmentText& segment, bool is_from_peer)
-      : peer_(peer), path_(path), segment_(segment), is_from_peer_(is_from_peer) {}
+  OptionCodec(Peer& peer, Path& path, const SegmentText& segment, Sender from)
+      : peer_(peer), path_(path), segment_(segment), is_from_peer_(from == Sender::kPeer) {}
 
   /// The octets of one option, without padding. ScriptError for what can't be written.
   Octets encode(const OptionText& option);
@@ -34,7 +36,9 @@ class OptionCodec {
   const Secret& sender() const;
   const Secret& receiver() const;
   const Secret& ours() const;
-  uint64_t idsn(bool is_of_sender) const;
+  uint64_t sender_idsn() const { return idsn_of(is_from_peer_ ? Sender::kPeer : Sender::kEngine); }
+  uint64_t receiver_idsn() const { return idsn_of(is_from_peer_ ? Sender::kEngine : Sender::kPeer); }
+  uint64_t idsn_of(Sender whose) const;
   uint64_t key_of(const std::string& name) const;
   std::string name_of_key(uint64_t key) const;
   void learn_our_key(uint64_t key, int version);

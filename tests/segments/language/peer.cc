@@ -60,10 +60,14 @@ PathName parse_name(std::string name) {
 
 Peer::Peer(const PeerConfig& config) : config_(config), peer_(secret_of(config.key, 1)) {}
 
-wire::IpAddress Peer::address(bool is_ours, int number) const {
-  const std::string n = std::to_string(number);
-  const std::string v4 = is_ours ? "192.0.2." : "198.51.100.", v6 = is_ours ? "2001:db8:1::" : "2001:db8:2::";
-  return *wire::IpAddress::parse(config_.family == wire::Family::kV4 ? v4 + n : v6 + n);
+wire::IpAddress Peer::our_address(int number) const {
+  const bool is_v4 = config_.family == wire::Family::kV4;
+  return *wire::IpAddress::parse((is_v4 ? "192.0.2." : "2001:db8:1::") + std::to_string(number));
+}
+
+wire::IpAddress Peer::peer_address(int number) const {
+  const bool is_v4 = config_.family == wire::Family::kV4;
+  return *wire::IpAddress::parse((is_v4 ? "198.51.100." : "2001:db8:2::") + std::to_string(number));
 }
 
 const Path* Peer::find(const std::string& name) const {
@@ -90,8 +94,8 @@ Path& Peer::path_for_syn(const std::string& name, uint16_t service_port) {
   Path path;
   path.name = name;
   path.service_port = service_port;
-  path.ours = {address(true, parsed.ours), service_port};
-  path.peers = {address(false, parsed.peers),
+  path.ours = {our_address(parsed.ours), service_port};
+  path.peers = {peer_address(parsed.peers),
                 static_cast<uint16_t>(kFirstPeerPort + 100 * parsed.ours + parsed.ports)};
   path.peer_isn = paths_.empty() && config_.isn
                       ? *config_.isn
@@ -108,7 +112,7 @@ Path& Peer::path_of_packet(const wire::Endpoint& from, const wire::Endpoint& to)
   std::string name = "?";
   for (int ours = 1; ours <= 9; ++ours) {
     for (int peers = 1; peers <= 9; ++peers) {
-      if (from.address == address(true, ours) && to.address == address(false, peers))
+      if (from.address == our_address(ours) && to.address == peer_address(peers))
         name = std::to_string(ours) + (ours == peers ? "" : "-" + std::to_string(peers));
     }
   }
@@ -162,7 +166,7 @@ Octets Peer::build(const std::string& name, const SegmentText& written) {
   if (!segment.ack.has_value() && segment.has_flag('.')) segment.ack = path.our_end;
   if (segment.win.has_value() && !segment.has_flag('R')) path.window = *segment.win;
 
-  OptionCodec codec(*this, path, segment, true);
+  OptionCodec codec(*this, path, segment, Sender::kPeer);
   Octets options;
   for (const OptionText& option : segment.options) {
     put_all(options, codec.encode(option));
@@ -233,7 +237,8 @@ Octets Peer::wrap(const wire::IpAddress& from, const wire::IpAddress& to, uint8_
   return packet;
 }
 
-Octets Peer::icmp_header(const std::string& kind, uint32_t mtu, bool is_v4) const {
+Octets Peer::icmp_header(const std::string& kind, uint32_t mtu) const {
+  const bool is_v4 = config_.family == wire::Family::kV4;
   struct Code {
     const char* name;
     uint8_t type4, code4, type6, code6;
@@ -264,9 +269,9 @@ Octets Peer::build_icmp(const std::string& name, const std::string& kind, uint32
   put32(quoted, path.our_isn.value_or(0) + static_cast<uint64_t>(seq));
   put64(quoted, 0);
   put32(quoted, 0);
-  Octets message = icmp_header(kind, mtu, is_v4);
+  Octets message = icmp_header(kind, mtu);
   put_all(message, wrap(path.ours.address, path.peers.address, kTcp, quoted));
-  const wire::IpAddress router = address(false, 9);
+  const wire::IpAddress router = peer_address(9);
   const uint16_t sum =
       is_v4 ? checksum_of(message) : transport_checksum(router, path.ours.address, kIcmpV6, message);
   message[2] = static_cast<uint8_t>(sum >> 8);
@@ -313,7 +318,7 @@ Peer::Arrival Peer::read(const Octets& packet) {
   const size_t header = (get(body, 12, 1) >> 4) * 4;
   const Octets payload(body.begin() + static_cast<std::ptrdiff_t>(header), body.end());
   segment.len = static_cast<uint32_t>(payload.size());
-  segment.options = OptionCodec(*this, path, segment, false)
+  segment.options = OptionCodec(*this, path, segment, Sender::kEngine)
                         .decode({body.begin() + 20, body.begin() + static_cast<std::ptrdiff_t>(header)});
   if (transport_checksum(from, to, kTcp, body) != 0) arrival.complaint = "its TCP checksum is wrong";
   if (arrival.complaint.empty()) arrival.complaint = check_payload(path, segment, payload);

@@ -63,7 +63,8 @@ class Peer {
   void reopen(const std::string& path, uint32_t isn);
 
   // ---- getters
-  wire::IpAddress address(bool is_ours, int number) const;
+  wire::IpAddress our_address(int number) const;
+  wire::IpAddress peer_address(int number) const;
   const Path* find(const std::string& name) const;
   std::string name_of(const wire::FourTuple& tuple) const;  ///< "?" if no path has it
 
@@ -75,7 +76,7 @@ class Peer {
   uint64_t stream_position(const Path& path, const SegmentText& segment, uint32_t seq) const;
   std::string check_payload(const Path& path, const SegmentText& segment, const Octets& payload) const;
   Octets wrap(const wire::IpAddress& from, const wire::IpAddress& to, uint8_t protocol, Octets body) const;
-  Octets icmp_header(const std::string& kind, uint32_t mtu, bool is_v4) const;
+  Octets icmp_header(const std::string& kind, uint32_t mtu) const;
 
   PeerConfig config_;
   int version_ = 1;

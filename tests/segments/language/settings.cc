@@ -141,7 +141,7 @@ mptcp::PathEndpoint parse_endpoint(const std::string& text, const Peer& peer) {
   Words words(split_words(text));
   mptcp::PathEndpoint endpoint;
   const std::string where = words.take();
-  endpoint.address = is_number(where) ? peer.address(true, static_cast<int>(to_number(where)))
+  endpoint.address = is_number(where) ? peer.our_address(static_cast<int>(to_number(where)))
                                       : wire::IpAddress::parse(where).value_or(wire::IpAddress());
   while (!words.is_empty()) {
     if (words.take_if("subflow")) {

@@ -33,7 +33,7 @@ Stage::Stage(const Settings& settings) : peer_(settings.peer), random_(settings.
         {.name = "path" + std::to_string(number),
          .mtu = settings.mtu,
          .offload = wire::OffloadSupport::kNone,
-         .addresses = {{peer_.address(true, number), is_v4 ? 32 : 128}},
+         .addresses = {{peer_.our_address(number), is_v4 ? 32 : 128}},
          .routes = {{wire::IpAddress::any(settings.peer.family), 0, static_cast<uint32_t>(number)}}});
   }
 }
