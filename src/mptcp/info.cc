@@ -77,9 +77,11 @@ std::string_view to_string(FallbackReason reason) {
   return "?";
 }
 
-/// RFC 9293's names, at data level (RFC 8684, 3.3.3: DATA_FIN takes the part of FIN).
+/// RFC 9293's names, at data level (RFC 8684, 3.3.3: DATA_FIN takes the part of FIN). Of plain TCP it is the
+/// subflow's own.
 std::string_view Connection::Impl::state_name() const {
   if (closing.is_over) return "CLOSED";
+  if (negotiation.is_fallback() && subflows.size() == 1) return tcp::to_string(subflows.front()->state());
   if (!was_established) return negotiation.is_server ? "SYN-RECEIVED" : "SYN-SENT";
   if (closing.is_send_shut) {
     const bool is_acked = negotiation.is_fallback() ? closing.are_subflows_closing && is_everything_acked()

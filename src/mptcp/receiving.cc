@@ -105,9 +105,11 @@ SegmentVerdict Connection::Impl::on_mapping(MptcpSubflow& subflow, const wire::D
                                                             receiving.data.data_rcv_nxt().value()));
   const StreamOffset stream(unwrap32(mapping.subflow_seq, subflow.rcv_nxt().value()));
   if (mapping.data_length == 0) return on_infinite_mapping(subflow, data, stream);
-  if (negotiation.is_checksummed && !mapping.checksum.has_value()) {
+  // With and without alike: whoever does not do what was agreed is broken (RFC 8684, 3.3).
+  if (negotiation.is_checksummed != mapping.checksum.has_value()) {
     counters().add(Counter::kDssNotMatching);
-    return SegmentVerdict::kAccept;
+    subflow.reset_reason = wire::ResetReason::kMptcpSpecific;
+    return SegmentVerdict::kReset;
   }
   const uint32_t payload = mapping.data_length - (has_data_fin ? 1u : 0u);
   if (payload == 0) {

@@ -274,9 +274,11 @@ void Connection::Impl::on_last_subflow_gone(const MptcpSubflow& subflow, bool is
     return raise_over(ConnectionEvent::kClosed);
 
   if (negotiation.state == MultipathState::kEstablished) {
-    // Break before make. A RST, unlike silence, says that the peer has forgotten the connection, unless
-    // there was more than one path: then it may be that path's alone.
-    const bool is_path_lost = reason == tcp::CloseReason::kTimedOut || subflow.end.has_value();
+    // Break before make. A FIN is about that path, since no DATA_FIN came (RFC 8684, 3.3.3). A RST, unlike
+    // silence, says that the peer has forgotten the connection, unless there was more than one path: then it
+    // may be that path's alone.
+    const bool is_path_lost = reason == tcp::CloseReason::kTimedOut ||
+                              reason == tcp::CloseReason::kFinished || subflow.end.has_value();
     if (is_path_lost || is_path_manager_busy || (negotiation.is_server && most_subflows > 1)) {
       timer(ConnectionTimer::kSurvive) = now + config.survive_without_subflows;
       return;

@@ -124,7 +124,7 @@ def put(level, name, value):
     except OSError as e: return errno.errorcode[e.errno]
 S, T = socket.SOL_SOCKET, socket.IPPROTO_TCP
 say(get(S, socket.SO_TYPE), get(S, socket.SO_DOMAIN), get(S, socket.SO_PROTOCOL), get(S, socket.SO_ERROR))
-say(put(S, socket.SO_KEEPALIVE, 1), get(S, socket.SO_KEEPALIVE), put(T, socket.TCP_KEEPIDLE, 0))
+say(put(S, socket.SO_KEEPALIVE, 1), get(S, socket.SO_KEEPALIVE), put(T, socket.TCP_KEEPIDLE, 0), get(T, socket.TCP_KEEPIDLE))
 say(put(S, socket.SO_SNDBUF, 100000), get(S, socket.SO_SNDBUF))
 say(put(T, socket.TCP_CONGESTION, b'nonsense'), put(T, socket.TCP_CONGESTION, b'reno'), get(T, socket.TCP_CONGESTION, 16))
 say(put(T, 9999, 1), get(T, 9999), put(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1))
@@ -132,7 +132,7 @@ say(put(S, socket.SO_RCVTIMEO, struct.pack('ll', 0, 1000)), len(get(T, socket.TC
 )");
   EXPECT_EQ(program.finish(),
             "1 2 6 0\n"
-            "None 1 EINVAL\n"
+            "None 1 EINVAL 7200\n"
             "None 200000\n"
             "ENOENT None b'reno\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00'\n"
             "ENOPROTOOPT ENOPROTOOPT ENOPROTOOPT\n"

@@ -6,6 +6,17 @@
 
 namespace braid::tcp {
 
+namespace {
+
+/// An ACK that is there for its options' sake says nothing of congestion (RFC 8684, 3.4.1).
+bool carries_signal(const wire::TcpSegment& segment) {
+  return std::ranges::any_of(segment.options.mptcp, [](const wire::MptcpOption& option) {
+    return !std::holds_alternative<wire::Dss>(option);
+  });
+}
+
+}  // namespace
+
 void Subflow::Impl::on_segment(const wire::TcpSegment& segment, Time now) {
   totals.segments_in += segment.segment_count;
   switch (state) {
@@ -208,7 +219,7 @@ Disposition Subflow::Impl::process_ack(const Arrival& arrival) {
   if (handshake.has_timestamps && arrival.ack > snd_una && arrival.segment.options.timestamps) {
     input.timestamp_rtt = timestamps.round_trip(arrival.segment.options.timestamps->echo, arrival.now);
   }
-  input.is_window_update = is_window_changed;
+  input.is_window_update = is_window_changed || carries_signal(arrival.segment);
   input.has_payload = has_text;
   const AckOutcome outcome = recovery.on_ack(input);
   snd_una = recovery.snd_una();

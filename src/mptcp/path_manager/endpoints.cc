@@ -67,15 +67,19 @@ void EndpointPaths::on_add_addr(uint8_t id, const wire::IpAddress& address, uint
   if (address.is_unspecified() || address.is_multicast()) return;
   if (address.is_loopback() && !initial_.remote.address.is_loopback()) return;
   const wire::Endpoint endpoint{address, port != 0 ? port : initial_.remote.port};
-  const auto known = std::ranges::find(remotes_, id, &Remote::id);
+  const auto known = std::ranges::find(remotes_, endpoint, &Remote::endpoint);
   if (known != remotes_.end()) {
-    // Another address under a known ID needs a REMOVE_ADDR first. The same one again is an invitation to try
-    // again (RFC 8684, 3.4.1), though not one to flood a third party.
-    if (known->endpoint != endpoint) return;
+    // The same one again is an invitation to try again (RFC 8684, 3.4.1), though not one to flood a third
+    // party.
+    if (known->id != id) return;
     if (now - known->given_up_at >= PathTable::kLongestBackoff) known->is_hopeless = false;
   } else {
     if (remotes_.size() == kMaxRemotes) return;
-    if (std::ranges::find(remotes_, endpoint, &Remote::endpoint) != remotes_.end()) return;
+    // Another address under a known ID needs a REMOVE_ADDR first; another port of the same is one more.
+    const bool is_taken = std::ranges::any_of(remotes_, [&](const Remote& remote) {
+      return remote.id == id && remote.endpoint.address != address;
+    });
+    if (is_taken) return;
     remotes_.push_back({.id = id, .endpoint = endpoint});
   }
   reconcile(now);
