@@ -24,6 +24,7 @@ std::vector<std::string> all_congestion_controls() {
 void read_connection(TomlTable& table, mptcp::ConnectionConfig& c) {
   table.read("multipath", c.is_multipath);
   table.read("checksum", c.require_checksum);
+  table.read("deny_join_initial", c.deny_join_initial);
   table.read_choice("scheduler", c.scheduler, mptcp::scheduler_names());
   table.read_choice("congestion_control", c.congestion_control, all_congestion_controls());
   table.read_choice("path_manager", c.path_manager, mptcp::path_manager_names());

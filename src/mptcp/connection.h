@@ -66,6 +66,7 @@ std::string_view to_string(ConnectionError error);
 struct ConnectionConfig {
   bool is_multipath = true;
   bool require_checksum = false;
+  bool deny_join_initial = false;  // flag C (RFC 8684, 3.1): joins only to addresses and ports we announced
   std::string scheduler = "lowest-rtt";
   std::string congestion_control = "cubic";  // or a coupled one: "lia"
   std::string path_manager = "endpoints";

@@ -55,6 +55,7 @@ struct Writer {
   wire::MpCapable keys() const {
     wire::MpCapable capable;
     capable.checksum_required = connection.negotiation.is_checksummed;
+    capable.deny_join_initial = connection.config.deny_join_initial;
     capable.sender_key = connection.negotiation.local.key;
     capable.receiver_key = connection.negotiation.remote.key;
     return capable;
@@ -82,6 +83,7 @@ void Writer::syn(const tcp::SegmentContext& context) {
   if (negotiation.state != MultipathState::kNegotiating) return;
   wire::MpCapable capable;
   capable.checksum_required = connection.config.require_checksum;
+  capable.deny_join_initial = connection.config.deny_join_initial;
   // A network that drops SYNs with unknown options must not cost the connection (NSDI 2012, 3.1).
   if (context.attempt >= connection.config.syn_attempts_with_multipath || !fitter.put(capable)) {
     if (!negotiation.went_plain) connection.counters().add(Counter::kMpCapableSynTxDrop);
@@ -103,6 +105,7 @@ void Writer::syn_ack(const tcp::SegmentContext& context) {
     }
     wire::MpCapable capable;
     capable.checksum_required = negotiation.is_checksummed;
+    capable.deny_join_initial = connection.config.deny_join_initial;
     capable.sender_key = negotiation.local.key;
     fitter.put(capable);
     return;
