@@ -90,16 +90,29 @@ void show(const nlohmann::json& endpoints) {
   }
 }
 
-/// "delete" and "change" may name an address instead of its ID.
-std::optional<int> find_id(const Request& request) {
-  if (request.id) return request.id;
+/// The endpoint that "delete" or "change" names, by its ID or its address; nothing, and a word to the user.
+std::optional<nlohmann::json> find(const Request& request) {
   const auto endpoints = call_daemon({{"command", "endpoint"}, {"action", "show"}});
   if (!endpoints) return {};
   for (const auto& e : *endpoints) {
-    if (e.value("address", "") == request.address) return e.value("id", 0);
+    const bool is_it =
+        request.id ? e.value("id", 0) == *request.id : e.value("address", "") == request.address;
+    if (is_it && (!request.port || e.value("port", 0) == *request.port)) return e;
   }
-  fmt::print(stderr, "braid endpoint: there is no endpoint {}\n", request.address.value_or(""));
+  fmt::print(stderr, "braid endpoint: there is no endpoint {}\n",
+             request.id ? fmt::format("with the ID {}", *request.id) : request.address.value_or(""));
   return {};
+}
+
+/// What is not named stays as it is: the daemon wants all flags.
+Words changed_flags(Words flags, const Words& changes) {
+  for (const std::string& change : changes) {
+    const bool is_off = change.starts_with("no");
+    const std::string flag = is_off ? change.substr(2) : change;
+    std::erase(flags, flag);
+    if (!is_off) flags.push_back(flag);
+  }
+  return flags;
 }
 
 int act(const std::string& action, const Request& request) {
@@ -109,12 +122,13 @@ int act(const std::string& action, const Request& request) {
     if (request.id) message["id"] = *request.id;
     if (request.port) message["port"] = *request.port;
     if (request.device) message["interface"] = *request.device;
+    message["flags"] = changed_flags({}, request.flags);
   } else {
-    const auto id = find_id(request);
-    if (!id) return 1;
-    message["id"] = *id;
+    const auto found = find(request);
+    if (!found) return 1;
+    message["id"] = found->value("id", 0);
+    if (action == "change") message["flags"] = changed_flags(found->value("flags", Words()), request.flags);
   }
-  if (action != "delete") message["flags"] = request.flags;
   const auto result = call_daemon(message);
   if (result && action == "add") fmt::print("id {}\n", result->value("id", 0));
   return result ? 0 : 1;

@@ -36,6 +36,7 @@ void read_connection(TomlTable& table, mptcp::ConnectionConfig& c) {
   std::string fastclose = c.fastclose == mptcp::FastcloseForm::kAck ? "ack" : "rst";
   table.read_choice("fastclose", fastclose, {"ack", "rst"});
   c.fastclose = fastclose == "ack" ? mptcp::FastcloseForm::kAck : mptcp::FastcloseForm::kRst;
+  table.read("deny_join_initial", c.deny_join_initial);
   table.read_choice("scheduler", c.scheduler, mptcp::scheduler_names());
   table.read_choice("congestion_control", c.congestion_control, all_congestion_controls());
   table.read_choice("path_manager", c.path_manager, mptcp::path_manager_names());

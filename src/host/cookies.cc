@@ -39,6 +39,7 @@ void Host::Impl::answer_with_cookie(const wire::TcpSegment& syn, const Listener&
     wire::MpCapable& answer = options.capable.emplace();
     answer.version = std::min(static_cast<uint8_t>(settings.highest_version), capable->version);
     answer.checksum_required = capable->checksum_required || settings.require_checksum;
+    answer.deny_join_initial = answer.version > 0 && settings.deny_join_initial;
     answer.sender_key = cookies.key_of(syn.tuple, cookie);
     base_counters.add(Counter::kMpCapableSynRx);
   }

@@ -57,6 +57,10 @@ class Network {
   virtual int claim_port(const wire::Endpoint& local) = 0;
   virtual void release_port(const wire::Endpoint& local) = 0;
 
+  /// The host's path endpoints changed: what comes to those that are announced with a port, comes to Braid
+  /// from now on. 0, or the errno of one that cannot be had: EADDRINUSE if the kernel has that port.
+  virtual int on_endpoints_changed() = 0;
+
   /// 0, or the errno that connect() gives at once: ENETUNREACH, EHOSTUNREACH, EACCES ...
   virtual int check_route(const wire::IpAddress& remote) = 0;
 

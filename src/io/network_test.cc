@@ -133,6 +133,30 @@ TEST_F(SharedUplinksTest, ClaimedPortsComeToBraidAndAreKeptFromTheKernel) {
   });
 }
 
+TEST_F(SharedUplinksTest, AnnouncedPortsComeToBraidWhileTheAddressIsThere) {
+  here_->inside([&] {
+    Instance braid;
+    const std::string rule = "to 198.51.100.1 ipproto tcp dport 8443";
+    mptcp::PathEndpoint endpoint;
+    endpoint.address = wire::IpAddress::v4(0xc6336401);
+    endpoint.port = 8443;
+    endpoint.is_signal = true;
+    const auto id = braid.live->host().add_endpoint(endpoint, braid.live->now());
+    ASSERT_TRUE(id.has_value());
+    EXPECT_EQ(braid.network->on_endpoints_changed(), 0);
+    EXPECT_THAT(here_->run("ip rule"), HasSubstr(rule));
+    here_->run("ip addr del 198.51.100.1/24 dev path1");
+    braid.settle();
+    EXPECT_THAT(here_->run("ip rule"), Not(HasSubstr(rule)));
+    here_->run("ip addr add 198.51.100.1/24 dev path1");
+    braid.settle();
+    EXPECT_THAT(here_->run("ip rule"), HasSubstr(rule));
+    EXPECT_EQ(braid.live->host().remove_endpoint(*id, braid.live->now()), host::Error::kNone);
+    EXPECT_EQ(braid.network->on_endpoints_changed(), 0);
+    EXPECT_THAT(here_->run("ip rule"), Not(HasSubstr(rule)));
+  });
+}
+
 TEST_F(SharedUplinksTest, APortThatAKernelProgramListensOnIsInUse) {
   here_->inside([&] {
     const Instance braid;
@@ -143,6 +167,12 @@ TEST_F(SharedUplinksTest, APortThatAKernelProgramListensOnIsInUse) {
     ASSERT_EQ(bind(kernel, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
     ASSERT_EQ(listen(kernel, 1), 0);
     EXPECT_EQ(braid.network->claim_port({wire::IpAddress::any(wire::Family::kV4), 8080}), EADDRINUSE);
+    mptcp::PathEndpoint endpoint;
+    endpoint.address = wire::IpAddress::v4(0xc0000201);
+    endpoint.port = 8080;
+    endpoint.is_signal = true;
+    ASSERT_TRUE(braid.live->host().add_endpoint(endpoint, braid.live->now()).has_value());
+    EXPECT_EQ(braid.network->on_endpoints_changed(), EADDRINUSE);
     close(kernel);
   });
 }

@@ -212,15 +212,15 @@ void SharedUplinks::configure(host::HostConfig& config) const {
 
 int SharedUplinks::check_route(const wire::IpAddress& remote) { return netlink_->probe_route(remote); }
 
+bool SharedUplinks::is_served(const wire::IpAddress& address) const {
+  return std::ranges::any_of(uplinks_, [&](const auto& entry) {
+    return std::ranges::any_of(entry.second.addresses,
+                               [&](const LinkAddress& a) { return a.address == address; });
+  });
+}
+
 int SharedUplinks::claim_port(const wire::Endpoint& local) {
-  if (!local.address.is_unspecified()) {
-    const bool is_served = std::any_of(uplinks_.begin(), uplinks_.end(), [&local](const auto& entry) {
-      const auto& addresses = entry.second.addresses;
-      return std::any_of(addresses.begin(), addresses.end(),
-                         [&local](const LinkAddress& a) { return a.address == local.address; });
-    });
-    if (!is_served) return EADDRNOTAVAIL;
-  }
+  if (!local.address.is_unspecified() && !is_served(local.address)) return EADDRNOTAVAIL;
   Claim& claim = claims_[local];
   if (claim.count == 0) {
     if (const int error = hold_port(local, claim.holders); error != 0) {
@@ -238,6 +238,28 @@ void SharedUplinks::release_port(const wire::Endpoint& local) {
   if (claim == claims_.end() || --claim->second.count > 0) return;
   claims_.erase(claim);
   sync_rules();
+}
+
+// Peers send their MP_JOIN there, where no program of ours listens. An address that is not here yet has its
+// turn when it comes.
+int SharedUplinks::on_endpoints_changed() {
+  std::set<wire::Endpoint> wanted;
+  for (const mptcp::PathEndpoint& e : live_->host().path_config().endpoints) {
+    if (e.port != 0 && is_served(e.address)) wanted.insert({e.address, e.port});
+  }
+  std::erase_if(announced_, [&](const wire::Endpoint& local) {
+    const bool is_over = !wanted.contains(local);
+    if (is_over) release_port(local);
+    return is_over;
+  });
+  int result = 0;
+  for (const wire::Endpoint& local : wanted) {
+    if (announced_.contains(local)) continue;
+    const int error = claim_port(local);
+    if (error == 0) announced_.insert(local);
+    if (result == 0) result = error;
+  }
+  return result;
 }
 
 }  // namespace braid::io

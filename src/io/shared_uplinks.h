@@ -33,6 +33,7 @@ class SharedUplinks final : public Network {
   Setup<void> attach(LiveHost& live) override;
   int claim_port(const wire::Endpoint& local) override;
   void release_port(const wire::Endpoint& local) override;
+  int on_endpoints_changed() override;
   int check_route(const wire::IpAddress& remote) override;
   const std::string& device_name() const override { return device_name_; }
 
@@ -66,6 +67,7 @@ class SharedUplinks final : public Network {
   // Following the machine (shared_uplinks_sync.cc).
   Setup<void> sync();
   Machine read_machine();
+  bool is_served(const wire::IpAddress& address) const;
   bool is_wanted(const Link& link, const Machine& machine) const;
   Uplink* find_or_add(const Link& link);
   void set_up_state(Uplink& uplink, bool is_up);
@@ -103,7 +105,8 @@ class SharedUplinks final : public Network {
   uint32_t next_table_ = 0;
   std::map<wire::IpAddress, uint8_t> endpoints_;  // that we made: their IDs
   std::map<wire::Endpoint, Claim> claims_;
-  std::set<Rule> rules_;  // in place
+  std::set<wire::Endpoint> announced_;  // claimed for path endpoints that have a port
+  std::set<Rule> rules_;                // in place
 };
 
 /// Undoes what Braids that were killed have left in this network namespace.

@@ -102,6 +102,7 @@ Setup<void> SharedUplinks::sync() {
   }
   sync_routes(machine);
   sync_rules();
+  on_endpoints_changed();  // a port that the kernel has is tried again with the next change
   // The host last: from here on it may send.
   for (const Link& link : machine.links) {
     if (!seen.contains(link.name)) continue;

@@ -82,6 +82,7 @@ struct ConnectionConfig {
   Version lowest_version = Version::kV0, highest_version = Version::kV1;
   FastcloseForm fastclose = FastcloseForm::kRst;
   bool require_checksum = false;
+  bool deny_join_initial = false;  // flag C (RFC 8684, 3.1): joins only to addresses and ports we announced
   std::string scheduler = "lowest-rtt";
   std::string congestion_control = "cubic";  // or a coupled one: "lia"
   std::string path_manager = "endpoints";

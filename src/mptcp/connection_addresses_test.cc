@@ -145,13 +145,51 @@ TEST_F(Addresses, JoinsOnlyToAnnouncedOnesIfThePeerSaysSo) {
   Pair pair(8, {PathOptions{}, PathOptions{}});
   pair.add_client_endpoints();
   pair.server.environment.paths.endpoints = {signal(1, server_address(1))};
-  pair.network.middleboxes = {
-      edit<wire::MpCapable>(is_syn_ack, [](wire::MpCapable& o) { o.deny_join_initial = true; })};
+  pair.server.config.deny_join_initial = true;
   open(pair);
   pair.run_for(5s);
   const auto info = pair.client.connection->info();
   ASSERT_EQ(info.subflows.size(), 2u);
   EXPECT_EQ(info.subflows[1].tuple.remote.address, server_address(1));
+  EXPECT_EQ(pair.server.counter(Counter::kJoinRejected), 0u);
+}
+
+TEST_F(Addresses, AJoinToTheInitialAddressThatWasDeniedIsRefused) {
+  Pair pair(9, {PathOptions{}, PathOptions{}});
+  pair.add_client_endpoints();
+  pair.server.config.deny_join_initial = true;
+  // A peer that does not honour flag C: it never sees it.
+  pair.network.middleboxes = {
+      edit<wire::MpCapable>(is_syn_ack, [](wire::MpCapable& o) { o.deny_join_initial = false; })};
+  open(pair);
+  ASSERT_TRUE(pair.run_until([&] { return !pair.refused_joins.empty(); }));
+  EXPECT_EQ(pair.refused_joins[0], wire::ResetReason::kAdministrativelyProhibited);
+  EXPECT_EQ(pair.subflows(pair.server), 1u);
+  EXPECT_GE(pair.server.counter(Counter::kJoinRejected), 1u);
+  expect_still_delivers(pair);
+}
+
+TEST_F(Addresses, TheInitialAddressMayBeAnnouncedWithAnotherPort) {
+  Pair pair(17, {PathOptions{}, PathOptions{}});
+  pair.add_client_endpoints();
+  const PathEndpoint other_port = signal(7, server_address(0), 8080);
+  pair.server.environment.paths.endpoints = {other_port};
+  pair.server.config.deny_join_initial = true;
+  open(pair);
+  ASSERT_TRUE(pair.run_until([&] { return pair.subflows(pair.server) == 2; }));
+  pair.run_for(100ms);
+  const SubflowInfo joined = pair.server.connection->info().subflows[1];
+  EXPECT_EQ(joined.tuple.local, (wire::Endpoint{server_address(0), 8080}));
+  EXPECT_EQ(joined.local_id, 7);
+  EXPECT_EQ(pair.client.connection->info().subflows[1].remote_id, 7);
+  // And withdrawn again, under its own ID: the initial subflow has the same address, and stays.
+  pair.server.environment.paths.endpoints.clear();
+  pair.server.connection->on_endpoint_removed(other_port, pair.now);
+  pair.run_for(2s);
+  EXPECT_EQ(pair.client.counter(Counter::kRmAddrRx), 1u);
+  ASSERT_EQ(pair.subflows(pair.server), 1u);
+  EXPECT_TRUE(pair.server.connection->info().subflows[0].is_initial);
+  expect_still_delivers(pair);
 }
 
 }  // namespace

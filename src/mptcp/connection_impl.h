@@ -204,7 +204,7 @@ struct Connection::Impl {
   tcp::SegmentVerdict on_join_segment(MptcpSubflow& subflow, const wire::TcpSegment& segment);
   void on_join_up(MptcpSubflow& subflow);
   bool is_backup_endpoint(uint8_t id) const;
-  uint8_t local_id_of(const wire::IpAddress& address) const;
+  uint8_t local_id_of(const wire::Endpoint& at) const;
 
   /// Only with somebody to read it: decide with is_logged() whether to say anything.
   bool is_logged() const { return env.decision_log() != nullptr; }

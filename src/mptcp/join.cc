@@ -18,7 +18,8 @@ bool Connection::Impl::on_join(const wire::TcpSegment& syn, const wire::MpJoinSy
       std::count_if(subflows.begin(), subflows.end(), [](const auto& s) { return !s->is_closed; });
   // Those on their way count too, which the path manager does not know of yet.
   const int64_t limit = std::min<int64_t>(config.max_subflows, 1 + env.path_config().limits.subflows);
-  if (living >= limit || !path_manager->may_accept_join()) {
+  const bool is_denied = config.deny_join_initial && syn.tuple.local == local;
+  if (is_denied || living >= limit || !path_manager->may_accept_join()) {
     counters().add(Counter::kJoinRejected);
     return false;
   }
@@ -26,7 +27,7 @@ bool Connection::Impl::on_join(const wire::TcpSegment& syn, const wire::MpJoinSy
   MptcpSubflow* subflow = add_subflow(syn.tuple);
   if (subflow == nullptr) return false;
   subflow->join = JoinState::kSynReceived;
-  subflow->local_id = local_id_of(syn.tuple.local.address);
+  subflow->local_id = local_id_of(syn.tuple.local);
   subflow->remote_id = join.address_id;
   subflow->is_backup_for_peer = join.backup;
   subflow->remote_nonce = join.sender_nonce;
@@ -46,11 +47,17 @@ bool Connection::Impl::is_backup_endpoint(uint8_t id) const {
          });
 }
 
-/// The address ID that the peer knows an address of ours by, or a new one.
-uint8_t Connection::Impl::local_id_of(const wire::IpAddress& address) const {
+/// The address ID that the peer knows an address of ours by, or a new one. One that was announced with a port
+/// has another at that port.
+uint8_t Connection::Impl::local_id_of(const wire::Endpoint& at) const {
+  const wire::IpAddress& address = at.address;
+  const std::vector<PathEndpoint>& endpoints = env.path_config().endpoints;
+  for (const PathEndpoint& endpoint : endpoints) {
+    if (endpoint.port != 0 && at == wire::Endpoint{endpoint.address, endpoint.port}) return endpoint.id;
+  }
   if (address == local.address && !is_initial_address_withdrawn) return 0;
-  for (const PathEndpoint& endpoint : env.path_config().endpoints) {
-    if (endpoint.address == address) return endpoint.id;
+  for (const PathEndpoint& endpoint : endpoints) {
+    if (endpoint.port == 0 && endpoint.address == address) return endpoint.id;
   }
   for (const auto& subflow : subflows) {
     if (subflow->tuple().local.address == address && subflow->local_id != 0) return subflow->local_id;
@@ -58,7 +65,7 @@ uint8_t Connection::Impl::local_id_of(const wire::IpAddress& address) const {
   for (uint8_t id = 255; id > 0; --id) {
     const bool is_taken =
         std::any_of(subflows.begin(), subflows.end(), [&](const auto& s) { return s->local_id == id; }) ||
-        std::any_of(env.path_config().endpoints.begin(), env.path_config().endpoints.end(),
+        std::any_of(endpoints.begin(), endpoints.end(),
                     [&](const PathEndpoint& endpoint) { return endpoint.id == id; });
     if (!is_taken) return id;
   }
@@ -76,7 +83,7 @@ bool Connection::Impl::open_subflow(wire::Endpoint from, uint8_t local_id, const
     from.address = env.source_for(to.address);
     if (from.address.is_unspecified()) return false;
     // The ID is of the address that the route chose: the peer is to close this path when that address goes.
-    local_id = local_id_of(from.address);
+    local_id = local_id_of(from);
     is_backup = is_backup || is_backup_endpoint(local_id);
   }
   if (from.address.family() != to.address.family() || env.mtu_of(from.address) == 0 ||

@@ -54,10 +54,15 @@ struct Writer {
   }
   uint64_t local_dsn(DataOffset offset) const { return connection.negotiation.local.idsn + offset.value(); }
 
-  wire::MpCapable keys() const {
+  wire::MpCapable capable() const {
     wire::MpCapable capable;
     capable.version = static_cast<uint8_t>(connection.negotiation.version);
     capable.checksum_required = connection.negotiation.is_checksummed;
+    capable.deny_join_initial = connection.config.deny_join_initial && !is_v0();
+    return capable;
+  }
+  wire::MpCapable keys() const {
+    wire::MpCapable capable = this->capable();
     capable.sender_key = connection.negotiation.local.key;
     capable.receiver_key = connection.negotiation.remote.key;
     return capable;
@@ -85,8 +90,7 @@ void Writer::syn(const tcp::SegmentContext& context) {
     return;
   }
   if (negotiation.state != MultipathState::kNegotiating) return;
-  wire::MpCapable capable;
-  capable.version = static_cast<uint8_t>(negotiation.version);
+  wire::MpCapable capable = this->capable();
   capable.checksum_required = connection.config.require_checksum;
   if (is_v0()) capable.sender_key = negotiation.local.key;
   // A network that drops SYNs with unknown options must not cost the connection (NSDI 2012, 3.1).
@@ -108,9 +112,7 @@ void Writer::syn_ack(const tcp::SegmentContext& context) {
       negotiation.went_plain = true;
       return;
     }
-    wire::MpCapable capable;
-    capable.version = static_cast<uint8_t>(negotiation.version);
-    capable.checksum_required = negotiation.is_checksummed;
+    wire::MpCapable capable = this->capable();
     capable.sender_key = negotiation.local.key;
     fitter.put(capable);
     return;

@@ -13,7 +13,7 @@
 //   {"command": "endpoint", "action": "show"}      [{"id", "address", "port", "interface", "flags": [...]}]
 //   {"command": "endpoint", "action": "add", "address", "port"?, "id"?, "interface"?, "flags"?}  {"id"}
 //   {"command": "endpoint", "action": "delete", "id"}                                            {}
-//   {"command": "endpoint", "action": "change", "id", "flags"}                                   {}
+//   {"command": "endpoint", "action": "change", "id", "flags" (all of them)}                     {}
 //   {"command": "limits", "action": "show"}        {"subflows", "add_addr_accepted"}
 //   {"command": "limits", "action": "set", "subflows"?, "add_addr_accepted"?}                    the same
 //   {"command": "stop"}      {}: the daemon ends

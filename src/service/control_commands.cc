@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <optional>
 
 #include "config/closest.h"
@@ -123,7 +124,7 @@ std::string describe(host::Error error) {
 
 }  // namespace
 
-ControlCommands::ControlCommands(io::LiveHost& live, const io::Network& network, const SocketService& sockets,
+ControlCommands::ControlCommands(io::LiveHost& live, io::Network& network, const SocketService& sockets,
                                  std::function<void()> stop)
     : live_(live), network_(network), sockets_(sockets), stop_(std::move(stop)), started_(live.now()) {}
 
@@ -217,6 +218,7 @@ ControlCommands::Result ControlCommands::endpoint(const json& request) {
   const host::Error error = live_.host().remove_endpoint(static_cast<uint8_t>(*id), live_.now());
   if (error != host::Error::kNone)
     return tl::unexpected(fmt::format("endpoint {}: {}", *id, describe(error)));
+  network_.on_endpoints_changed();
   return json::object();
 }
 
@@ -238,6 +240,13 @@ ControlCommands::Result ControlCommands::add_endpoint(const json& request) {
   if (!added) {
     return tl::unexpected(
         fmt::format("endpoint {}: {}", endpoint.address.to_string(), describe(added.error())));
+  }
+  if (endpoint.port != 0) {
+    if (const int error = network_.on_endpoints_changed(); error != 0) {
+      live_.host().remove_endpoint(*added, live_.now());
+      return tl::unexpected(fmt::format("endpoint {} port {}: {}", endpoint.address.to_string(),
+                                        endpoint.port, strerror(error)));
+    }
   }
   return json{{"id", *added}};
 }

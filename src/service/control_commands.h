@@ -14,7 +14,7 @@ namespace braid::service {
 
 class ControlCommands {
  public:
-  ControlCommands(io::LiveHost& live, const io::Network& network, const SocketService& sockets,
+  ControlCommands(io::LiveHost& live, io::Network& network, const SocketService& sockets,
                   std::function<void()> stop);
 
   tl::expected<nlohmann::json, std::string> run(const nlohmann::json& request);
@@ -30,7 +30,7 @@ class ControlCommands {
   Result limits(const nlohmann::json& request);
 
   io::LiveHost& live_;
-  const io::Network& network_;
+  io::Network& network_;
   const SocketService& sockets_;
   std::function<void()> stop_;
   Time started_;

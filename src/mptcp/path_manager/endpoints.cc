@@ -121,7 +121,7 @@ void EndpointPaths::on_endpoint_changed(const PathEndpoint& endpoint, Time now) 
 void EndpointPaths::on_endpoint_removed(const PathEndpoint& endpoint, Time now) {
   removed_.set(endpoint.id);
   if (!is_established_) return;
-  const auto is_from_it = [&](const PathSubflow& s) { return s.tuple.local.address == endpoint.address; };
+  const auto is_from_it = [&](const PathSubflow& s) { return is_from(endpoint, s); };
   if (announced_[endpoint.id] || std::ranges::any_of(subflows_, is_from_it))
     actions_.withdraw(id_of(endpoint));
   announced_.reset(endpoint.id);
@@ -251,9 +251,15 @@ bool EndpointPaths::is_initial_address(const PathEndpoint& endpoint) const {
   return !is_initial_gone_ && endpoint.address == initial_.local.address;
 }
 
+/// One that is announced with a port speaks for the subflows at that port alone.
+bool EndpointPaths::is_from(const PathEndpoint& endpoint, const PathSubflow& subflow) {
+  const wire::Endpoint& local = subflow.tuple.local;
+  return local.address == endpoint.address && (endpoint.port == 0 || local.port == endpoint.port);
+}
+
 /// The initial subflow's address has ID 0, whatever the endpoint says (RFC 8684, 3.2).
 uint8_t EndpointPaths::id_of(const PathEndpoint& endpoint) const {
-  return is_initial_address(endpoint) ? 0 : endpoint.id;
+  return is_initial_address(endpoint) && endpoint.port == 0 ? 0 : endpoint.id;
 }
 
 bool EndpointPaths::has_room() const {
@@ -270,7 +276,7 @@ void EndpointPaths::close_subflows(Predicate&& should_close) {
 
 void EndpointPaths::sync_backup(const PathEndpoint& endpoint) {
   for (PathSubflow& subflow : subflows_) {
-    if (subflow.tuple.local.address != endpoint.address || subflow.is_backup == endpoint.is_backup) continue;
+    if (!is_from(endpoint, subflow) || subflow.is_backup == endpoint.is_backup) continue;
     subflow.is_backup = endpoint.is_backup;
     actions_.set_backup(subflow.index, endpoint.is_backup);
   }

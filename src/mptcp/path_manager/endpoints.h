@@ -59,6 +59,7 @@ class EndpointPaths final : public PathManager {
 
   bool is_initial_address(const PathEndpoint& endpoint) const;
   uint8_t id_of(const PathEndpoint& endpoint) const;
+  static bool is_from(const PathEndpoint& endpoint, const PathSubflow& subflow);
   bool has_room() const;
   template <class Predicate>
   void close_subflows(Predicate&& should_close);
