@@ -30,8 +30,8 @@ struct PathRange {
   double loss_max = 0.05;
 };
 
-/// Every third path loses nothing but what its queue drops; the others up to range.loss_max, evenly over orders
-/// of magnitude from a hundredth of a per cent on.
+/// Every third path loses nothing but what its queue drops; the others up to range.loss_max, evenly over
+/// orders of magnitude from a hundredth of a per cent on.
 PathDraw draw_path(SeededRandom& random, const PathRange& range);
 double over_magnitudes(SeededRandom& random, double least, double most);
 

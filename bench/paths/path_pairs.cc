@@ -1,5 +1,5 @@
-// Never slower than the best single path: the default configuration over random pairs of paths, beside Braid's own
-// TCP over each of them alone.
+// Never slower than the best single path: the default configuration over random pairs of paths, beside
+// Braid's own TCP over each of them alone.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -66,8 +66,8 @@ Pair draw_pair(uint64_t seed, uint64_t number) {
     longest = std::max(longest, path.longest_rtt_s());
     rate += ceiling(path, pair.receive_buffer_bytes);
   }
-  pair.duration_s = std::max(kLeastSeconds, std::clamp(kMostBytes * 8 / rate, kLeastRoundTrips * longest,
-                                                       kRoundTrips * longest));
+  pair.duration_s = std::max(
+      kLeastSeconds, std::clamp(kMostBytes * 8 / rate, kLeastRoundTrips * longest, kRoundTrips * longest));
   return pair;
 }
 
@@ -118,7 +118,8 @@ void measure(Pair& pair, const Options& options) {
   const auto add = [&] {
     const uint64_t seed = pair.number * 100 + pair.seeds;
     for (int which = 0; which < 3; ++which)
-      sums[which] += run(pair, which, seed, options, which == 2 && pair.seeds == 0 ? &pair.subflows : nullptr);
+      sums[which] +=
+          run(pair, which, seed, options, which == 2 && pair.seeds == 0 ? &pair.subflows : nullptr);
     ++pair.seeds;
     pair.alone[0] = sums[0] / pair.seeds;
     pair.alone[1] = sums[1] / pair.seeds;
@@ -152,23 +153,24 @@ nlohmann::ordered_json to_json(const Pair& pair) {
 
 std::string csv_of(const std::vector<Pair>& pairs) {
   std::string out =
-      "number,rate1,rtt1_ms,queue1_bdps,loss1,rate2,rtt2_ms,queue2_bdps,loss2,receive_buffer,duration_s,seeds,"
+      "number,rate1,rtt1_ms,queue1_bdps,loss1,rate2,rtt2_ms,queue2_bdps,loss2,receive_buffer,duration_s,"
+      "seeds,"
       "alone1,alone2,both,ratio\n";
   for (const Pair& p : pairs) {
     out += fmt::format("{}", p.number);
     for (const PathDraw& path : p.paths)
       out += fmt::format(",{:.0f},{:.3f},{:.3f},{:.6f}", path.bits_per_second, path.rtt_s * 1e3,
                          path.queue_bdps, path.loss);
-    out += fmt::format(",{:.0f},{:.3f},{},{:.0f},{:.0f},{:.0f},{:.4f}\n", p.receive_buffer_bytes, p.duration_s,
-                       p.seeds, p.alone[0], p.alone[1], p.both, p.ratio());
+    out += fmt::format(",{:.0f},{:.3f},{},{:.0f},{:.0f},{:.0f},{:.4f}\n", p.receive_buffer_bytes,
+                       p.duration_s, p.seeds, p.alone[0], p.alone[1], p.both, p.ratio());
   }
   return out;
 }
 
 void print_pair(const Pair& p) {
-  fmt::print("{:5}  {:.3f}  both {:9.3f}  alone {:9.3f} {:9.3f} Mbit/s  {:.0f} KB, {:.1f} s, {} seeds\n", p.number,
-             p.ratio(), p.both / 1e6, p.alone[0] / 1e6, p.alone[1] / 1e6, p.receive_buffer_bytes / 1024,
-             p.duration_s, p.seeds);
+  fmt::print("{:5}  {:.3f}  both {:9.3f}  alone {:9.3f} {:9.3f} Mbit/s  {:.0f} KB, {:.1f} s, {} seeds\n",
+             p.number, p.ratio(), p.both / 1e6, p.alone[0] / 1e6, p.alone[1] / 1e6,
+             p.receive_buffer_bytes / 1024, p.duration_s, p.seeds);
   for (const PathDraw& path : p.paths) fmt::print("         {}\n", describe(path));
 }
 
@@ -183,8 +185,9 @@ int report(std::vector<Pair> pairs, const Options& options) {
   const auto quantile = [&](double q) {
     return pairs[static_cast<size_t>(q * static_cast<double>(pairs.size() - 1))].ratio();
   };
-  fmt::print("{} pairs, both paths to the better one alone: least {:.3f}, 1 % {:.3f}, 5 % {:.3f}, median {:.3f}\n",
-             pairs.size(), quantile(0), quantile(0.01), quantile(0.05), quantile(0.5));
+  fmt::print(
+      "{} pairs, both paths to the better one alone: least {:.3f}, 1 % {:.3f}, 5 % {:.3f}, median {:.3f}\n",
+      pairs.size(), quantile(0), quantile(0.01), quantile(0.05), quantile(0.5));
   const double share = 1 - static_cast<double>(below) / static_cast<double>(pairs.size());
   fmt::print("{} below {}: {:.1f} % reach it (target: 99 %)\n", below, options.target, share * 100);
   if (!options.json.empty()) {
