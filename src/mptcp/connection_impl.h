@@ -237,7 +237,7 @@ struct Connection::Impl {
   Duration confirmation_delay() const;
   void on_persist_timer();
   void tune_send_buffer();
-  void raise_send_limit(uint64_t bytes);
+  void on_starved(uint64_t bytes);
   uint64_t data_window() const;
   uint64_t send_room() const;
   bool is_everything_granted() const { return sending.next == sending.buffer.end(); }

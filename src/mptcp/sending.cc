@@ -41,7 +41,7 @@ uint32_t Connection::Impl::poll_data(MptcpSubflow& subflow, uint32_t max_bytes) 
     push_map(subflow, *head, true);
     return static_cast<uint32_t>(head->size());
   }
-  if (sending.next == sending.buffer.end()) raise_send_limit(limit);
+  if (sending.next == sending.buffer.end()) on_starved(limit);
   return 0;
 }
 
@@ -443,12 +443,15 @@ uint64_t Connection::Impl::data_window() const {
   return std::min(limit, sending.window_edge > una ? sending.window_edge - una : 0);
 }
 
-/// A subflow has room for `bytes`, the application has more than the buffer took, and all of that waits for
-/// acknowledgements: losses are being repaired, which takes more than the round trips that tuning counts on.
-void Connection::Impl::raise_send_limit(uint64_t bytes) {
-  if (sending.is_limit_fixed || !config.autotune || !sending.was_refused || send_room() > 0) return;
-  if (sending.limit_bytes >= config.send_buffer_bytes) return;
-  sending.limit_bytes = std::min(sending.limit_bytes + bytes, config.send_buffer_bytes);
+/// A subflow has room for `bytes`, and the application more to send than the buffer took. Where there is room by
+/// now it need not wait until there is much of it. Where there is none, all of that waits for acknowledgements:
+/// losses are being repaired, which takes more than the round trips that tuning counts on.
+void Connection::Impl::on_starved(uint64_t bytes) {
+  if (!sending.was_refused) return;
+  if (send_room() == 0) {
+    if (sending.is_limit_fixed || !config.autotune || sending.limit_bytes >= config.send_buffer_bytes) return;
+    sending.limit_bytes = std::min(sending.limit_bytes + bytes, config.send_buffer_bytes);
+  }
   sending.was_refused = false;
   raise(ConnectionEvent::kWritable);
 }
