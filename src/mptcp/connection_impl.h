@@ -218,7 +218,6 @@ struct Connection::Impl {
   bool may_take_reinjections(const MptcpSubflow& subflow) const;
   std::optional<DataRange> rescue_head(MptcpSubflow& subflow, uint64_t max_bytes);
   bool is_window_blocked(const MptcpSubflow& subflow) const;
-  double rate_of(const MptcpSubflow& subflow) const;  ///< octets a nanosecond
   void on_blocking(MptcpSubflow& holder);
   double caution() const;
   MptcpSubflow* holder_of(DataOffset offset, const MptcpSubflow& asking);

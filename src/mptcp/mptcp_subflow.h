@@ -8,7 +8,7 @@
 
 #include "mptcp/data_map.h"
 #include "mptcp/path_manager/path_manager.h"
-#include "mptcp/usual_window.h"
+#include "mptcp/usual_rate.h"
 #include "tcp/subflow.h"
 #include "wire/checksum.h"
 #include "wire/mptcp_options.h"
@@ -67,7 +67,7 @@ struct MptcpSubflow final : tcp::Subflow {
   uint32_t suspicions = 0;  // how often in a row that had to be repeated
   bool is_suspected = false;
   Time penalised_at{};
-  UsualWindow usual_window;
+  UsualRate usual_rate;
   uint64_t data_sent_bytes = 0, data_received_bytes = 0, reinjected_bytes = 0;
 
   bool is_sack_next = true;  // SACK and DATA_ACK take turns on data segments

@@ -5,6 +5,7 @@
 
 #include "mptcp/connection_impl.h"
 #include "mptcp/dss_checksum.h"
+#include "mptcp/scheduler/preference.h"
 
 namespace braid::mptcp {
 
@@ -130,7 +131,12 @@ std::optional<DataRange> Connection::Impl::rescue_head(MptcpSubflow& subflow, ui
   // It may have the shorter round trip: what it has lost takes longer.
   if (its.rtt().srtt() <= subflow.recovery().rtt().srtt() && !its.in_recovery()) return std::nullopt;
   // The one that carries most is not what has to give way.
-  if (rate_of(*holder) < rate_of(subflow)) on_blocking(*holder);
+  update_views();
+  const auto view_of = [&](const MptcpSubflow& s) {
+    return *std::ranges::find(views, s.index, &SubflowView::index);
+  };
+  if (rate_of(view_of(*holder), data_window()) < rate_of(view_of(subflow), data_window()))
+    on_blocking(*holder);
   if (!config.opportunistic_retransmission) return std::nullopt;
   DataOffset end = sending.next;
   for (size_t i = 0; i < std::min(holder->tx.size(), kMapsSearchedForHead); ++i) {
@@ -152,13 +158,6 @@ bool Connection::Impl::is_window_blocked(const MptcpSubflow& subflow) const {
   return sending.window_edge < sending.next + subflow.mss();
 }
 
-double Connection::Impl::rate_of(const MptcpSubflow& subflow) const {
-  // What it has shown that it can do: the window that a loss has just halved says little.
-  const Duration srtt = subflow.recovery().rtt().srtt();
-  const uint64_t window = std::min(data_window(), subflow.usual_window.bytes());
-  return srtt > Duration(0) ? static_cast<double>(window) / static_cast<double>(srtt.count()) : 0;
-}
-
 /// A slow subflow's data keep a faster one waiting: less of them from now on.
 void Connection::Impl::on_blocking(MptcpSubflow& holder) {
   tcp::LossRecovery& recovery = holder.recovery();
@@ -166,7 +165,9 @@ void Connection::Impl::on_blocking(MptcpSubflow& holder) {
     sending.caution = std::min(kCautionStep * caution(), kMostCaution);
     sending.cautioned_at = now;
   }
-  if (!config.penalise || now - holder.penalised_at < recovery.rtt().srtt()) return;
+  // Once per round trip; in recovery the window has just fallen, and little of it is in use.
+  if (!config.penalise || recovery.in_recovery()) return;
+  if (now - holder.penalised_at < recovery.rtt().srtt()) return;
   recovery.congestion_control().on_congestion(
       {.now = now, .in_flight_bytes = recovery.in_flight_bytes(), .srtt = recovery.rtt().srtt()});
   holder.penalised_at = now;
@@ -300,8 +301,12 @@ void Connection::Impl::on_acked(MptcpSubflow& subflow, StreamOffset snd_una) {
   }
   const tcp::LossRecovery& recovery = subflow.recovery();
   const tcp::CongestionControl& control = recovery.congestion_control();
-  subflow.usual_window.on_ack(now, recovery.rtt().srtt(), control.cwnd_bytes(), control.ssthresh_bytes(),
-                              recovery.in_flight_bytes());
+  subflow.usual_rate.on_ack({.now = now,
+                             .srtt = recovery.rtt().srtt(),
+                             .min_rtt = recovery.rtt().min_rtt(),
+                             .cwnd_bytes = control.cwnd_bytes(),
+                             .ssthresh_bytes = control.ssthresh_bytes(),
+                             .in_flight_bytes = recovery.in_flight_bytes()});
   const DataOffset una = sending.buffer.data_una();
   bool is_ahead = false;
   subflow.tx.acknowledge(snd_una, [&](const DataMap& map) {
@@ -443,9 +448,9 @@ uint64_t Connection::Impl::data_window() const {
   return std::min(limit, sending.window_edge > una ? sending.window_edge - una : 0);
 }
 
-/// A subflow has room for `bytes`, and the application more to send than the buffer took. Where there is room by
-/// now it need not wait until there is much of it. Where there is none, all of that waits for acknowledgements:
-/// losses are being repaired, which takes more than the round trips that tuning counts on.
+/// A subflow has room for `bytes`, and the application more to send than the buffer took. Where there is room
+/// by now it need not wait until there is much of it. Where there is none, all of that waits for
+/// acknowledgements: losses are being repaired, which takes more than the round trips that tuning counts on.
 void Connection::Impl::on_starved(uint64_t bytes) {
   if (!sending.was_refused) return;
   if (send_room() == 0) {

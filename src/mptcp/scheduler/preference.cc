@@ -11,18 +11,12 @@ constexpr uint64_t kLargestGrant = 44 * 1460;
 
 double seconds(Duration duration) { return static_cast<double>(duration.count()) * 1e-9; }
 
-/// Octets a second that it is good for, if it had all of the window.
-double rate_of(const SubflowView& subflow, uint64_t window_bytes) {
-  if (subflow.srtt == Duration{0}) return 0;
-  return static_cast<double>(std::min(subflow.usual_cwnd_bytes, window_bytes)) / seconds(subflow.srtt);
-}
-
 /// Its congestion window a round trip or two from now.
-uint64_t soon_cwnd_bytes(const SubflowView& subflow, uint64_t window_bytes) {
-  const bool is_in_slow_start = subflow.usual_cwnd_bytes == UINT64_MAX;
-  const uint64_t soon =
-      is_in_slow_start ? 4 * subflow.cwnd_bytes : std::max(subflow.cwnd_bytes, subflow.usual_cwnd_bytes);
-  return std::min(soon, window_bytes);
+double soon_cwnd_bytes(const SubflowView& subflow, uint64_t window_bytes) {
+  const auto cwnd = static_cast<double>(subflow.cwnd_bytes);
+  const double soon =
+      subflow.usual_rate > 0 ? std::max(cwnd, subflow.usual_rate * seconds(subflow.srtt)) : 4 * cwnd;
+  return std::min(soon, static_cast<double>(window_bytes));
 }
 
 }  // namespace
@@ -48,6 +42,12 @@ uint64_t grant_size(const ScheduleInput& input) {
   return is_idle ? possible : 0;
 }
 
+double rate_of(const SubflowView& subflow, uint64_t window_bytes) {
+  if (subflow.srtt == Duration{0}) return 0;
+  const double most = static_cast<double>(window_bytes) / seconds(subflow.srtt);
+  return subflow.usual_rate > 0 ? std::min(subflow.usual_rate, most) : most;
+}
+
 uint64_t unblocking_bytes(const ScheduleInput& input) {
   const SubflowView& asking = *input.asking;
   const Preference mine = preference_of(asking);
@@ -60,7 +60,7 @@ uint64_t unblocking_bytes(const ScheduleInput& input) {
     if (other.index == asking.index || preference_of(other) != mine || other.srtt == Duration{0}) continue;
     // A loss over there takes it another round trip of its own to repair.
     const double round_trips = 1 + seconds(round_trip) / seconds(other.srtt);
-    meanwhile += round_trips * static_cast<double>(soon_cwnd_bytes(other, input.window_bytes));
+    meanwhile += round_trips * soon_cwnd_bytes(other, input.window_bytes);
     has_better = has_better || rate_of(other, input.window_bytes) > rate_of(asking, input.window_bytes);
   }
   if (!has_better) return UINT64_MAX;

@@ -25,7 +25,7 @@ struct SubflowView {
   Duration srtt{0};         // 0: no sample yet
   Duration min_rtt{0};      // likewise
   uint64_t cwnd_bytes = 0;
-  uint64_t usual_cwnd_bytes = UINT64_MAX;  // what it has when it is busy; UINT64_MAX: nothing was lost yet
+  double usual_rate = 0;  // octets a second when it is busy; 0: not known, it has met no limit yet
   uint64_t in_flight_bytes = 0;
   uint64_t room_bytes = 0;  // congestion and send window have room for this many now
   uint32_t mss = 0;
