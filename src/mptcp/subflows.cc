@@ -155,7 +155,7 @@ void Connection::Impl::update_views() {
                      .srtt = recovery.rtt().srtt(),
                      .min_rtt = recovery.rtt().min_rtt(),
                      .cwnd_bytes = recovery.cwnd_bytes(),
-                     .usual_rate = subflow->usual_rate.bytes_per_s(),
+                     .usual_rate = subflow->usual_rate.bytes_per_s(now, recovery.rtt().srtt()),
                      .in_flight_bytes = recovery.in_flight_bytes(),
                      .room_bytes = subflow->send_room_bytes(),
                      .mss = subflow->mss(),

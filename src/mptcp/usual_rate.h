@@ -12,8 +12,13 @@ namespace braid::mptcp {
 /// judged by the window that its last loss has left, nor by a queue that has meanwhile drained.
 class UsualRate {
  public:
-  bool is_known() const { return samples_ > 0; }
-  double bytes_per_s() const { return average_; }
+  /// 0: not known. One that has not been seen for long may have become better, and has to be tried again.
+  double bytes_per_s(Time now, Duration srtt) const {
+    if (samples_ == 0 || now <= sampled_at_ || srtt <= Duration(0)) return average_;
+    const double round_trips =
+        static_cast<double>((now - sampled_at_).count()) / static_cast<double>(srtt.count());
+    return average_ * (1 + kHopePerRoundTrip * round_trips);
+  }
 
   struct Sample {
     Time now;
@@ -23,8 +28,14 @@ class UsualRate {
   };
   /// For each ACK. Before the first loss, only what fills the path's queue says what it carries.
   void on_ack(const Sample& s) {
-    if (2 * s.in_flight_bytes < s.cwnd_bytes || is_too_soon(s)) return;
     const bool has_lost = s.ssthresh_bytes != UINT64_MAX;
+    if (has_lost && samples_ == 0 && s.srtt > Duration(0)) {
+      // It may be left out from now on: better a first guess than none.
+      samples_ = 1;
+      sampled_at_ = s.now;
+      average_ = static_cast<double>(s.ssthresh_bytes) / std::chrono::duration<double>(s.srtt).count();
+    }
+    if (2 * s.in_flight_bytes < s.cwnd_bytes || is_too_soon(s)) return;
     const bool has_queue = s.srtt > s.min_rtt + s.min_rtt / 2;
     if (has_lost ? s.cwnd_bytes < s.ssthresh_bytes : !has_queue) return;
     sampled_at_ = s.now;
@@ -35,6 +46,7 @@ class UsualRate {
 
  private:
   static constexpr int kMostSamples = 32;
+  static constexpr double kHopePerRoundTrip = 1.0 / 512;
   bool is_too_soon(const Sample& s) const { return s.srtt <= Duration(0) || s.now - sampled_at_ < s.srtt; }
 
   int samples_ = 0;
