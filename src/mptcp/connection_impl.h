@@ -171,6 +171,11 @@ struct Connection::Impl {
   void on_last_subflow_gone(const MptcpSubflow& subflow, bool is_path_manager_busy);
   void reset_subflow(MptcpSubflow& subflow, wire::ResetReason reason);
 
+  // ---- doubts.cc: paths whose ACKs are overdue
+  Time doubt_deadline(const MptcpSubflow& subflow) const;
+  void advance_doubts();
+  static bool has_sign_of_life(const MptcpSubflow& subflow);
+
   // ---- timers.cc
   void advance();
   void on_timer(ConnectionTimer which);

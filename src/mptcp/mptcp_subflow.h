@@ -66,6 +66,8 @@ struct MptcpSubflow final : tcp::Subflow {
   DataOffset unconfirmed_begin, unconfirmed_end;
   uint32_t suspicions = 0;  // how often in a row that had to be repeated
   bool is_suspected = false;
+  bool is_doubted = false;  // its ACKs are overdue: nothing new for it before there is a sign of life
+  Time doubted_at{};
   Time penalised_at{};
   UsualRate usual_rate;
   uint64_t data_sent_bytes = 0, data_received_bytes = 0, reinjected_bytes = 0;
@@ -87,6 +89,8 @@ struct MptcpSubflow final : tcp::Subflow {
   tcp::CloseReason close_reason_seen = tcp::CloseReason::kNone;
   std::optional<SubflowEnd> end;  // why we closed it, if we did
 
+  /// Nothing comes back, by a timeout's measure or sooner by ours.
+  bool is_silent() const { return is_stalled() || is_doubted; }
   bool is_backup() const { return is_backup_for_us || is_backup_for_peer; }
   bool is_joined() const { return join == JoinState::kNone || join == JoinState::kUp; }
   /// May carry new data.

@@ -68,7 +68,7 @@ uint64_t Connection::Impl::grant_fresh(MptcpSubflow& subflow, uint64_t max_bytes
     update_views();
     const auto asking = std::find_if(views.begin(), views.end(),
                                      [&](const SubflowView& view) { return view.index == subflow.index; });
-    if (subflow.is_stalled() &&
+    if (subflow.is_silent() &&
         std::any_of(views.begin(), views.end(), [](const auto& v) { return v.is_usable && !v.is_stalled; }))
       return 0;
     granted = scheduler->grant({.subflows = views,
@@ -112,17 +112,17 @@ uint64_t Connection::Impl::without_partial_segment(MptcpSubflow& subflow, uint64
 }
 
 bool Connection::Impl::may_take_reinjections(const MptcpSubflow& subflow) const {
-  if (subflow.is_stalled()) return subflows.size() == 1;
+  if (subflow.is_silent()) return subflows.size() == 1;
   if (!subflow.is_backup()) return true;
   return std::none_of(subflows.begin(), subflows.end(), [](const auto& other) {
-    return other->is_usable() && !other->is_backup() && !other->is_stalled();
+    return other->is_usable() && !other->is_backup() && !other->is_silent();
   });
 }
 
 /// Opportunistic retransmission and penalisation (NSDI 2012, 4.2, M1 and M2): this subflow has room, but the
 /// window is blocked by data on another. Those go again on this one, and the other slows down.
 std::optional<DataRange> Connection::Impl::rescue_head(MptcpSubflow& subflow, uint64_t max_bytes) {
-  if (subflows.size() < 2 || subflow.is_stalled() || !is_window_blocked(subflow)) return std::nullopt;
+  if (subflows.size() < 2 || subflow.is_silent() || !is_window_blocked(subflow)) return std::nullopt;
   const DataOffset head = sending.buffer.data_una();
   if (head < sending.rescued_to || !may_take_reinjections(subflow)) return std::nullopt;
   MptcpSubflow* holder = holder_of(head, subflow);

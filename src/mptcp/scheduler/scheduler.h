@@ -20,7 +20,7 @@ namespace braid::mptcp {
 struct SubflowView {
   uint8_t index = 0;        // stable while the subflow lives, unique in the connection
   bool is_backup = false;   // ours or the peer's wish (MP_PRIO, MP_JOIN's B)
-  bool is_stalled = false;  // a timeout happened and nothing was heard since
+  bool is_stalled = false;  // its ACKs are overdue, or a timeout happened, and nothing was heard since
   bool is_usable = false;   // fully established, may carry data
   Duration srtt{0};         // 0: no sample yet
   Duration min_rtt{0};      // likewise
