@@ -62,7 +62,9 @@ struct Sending {
   DataOffset next{1};         // first octet not granted to any subflow yet
   DataOffset window_edge{1};  // first octet that the peer's window does not allow
   ReinjectionQueue reinjections;
-  DataOffset rescued_to;   // opportunistically retransmitted up to here
+  DataOffset rescued_to;  // opportunistically retransmitted up to here
+  double caution = 1;     // with the next scheduling, as of cautioned_at
+  Time cautioned_at{};
   DataOffset partial_end;  // end of the last segment that was not full (Minshall's form of Nagle)
   uint64_t limit_bytes;    // the application may fill the buffer up to this
   bool is_limit_fixed = false;
@@ -174,6 +176,11 @@ struct Connection::Impl {
   void on_last_subflow_gone(const MptcpSubflow& subflow, bool is_path_manager_busy);
   void reset_subflow(MptcpSubflow& subflow, wire::ResetReason reason);
 
+  // ---- doubts.cc: paths whose ACKs are overdue
+  Time doubt_deadline(const MptcpSubflow& subflow) const;
+  void advance_doubts();
+  static bool has_sign_of_life(const MptcpSubflow& subflow);
+
   // ---- timers.cc
   void advance();
   void on_timer(ConnectionTimer which);
@@ -222,6 +229,9 @@ struct Connection::Impl {
   uint64_t without_partial_segment(MptcpSubflow& subflow, uint64_t bytes, uint64_t buffered);
   bool may_take_reinjections(const MptcpSubflow& subflow) const;
   std::optional<DataRange> rescue_head(MptcpSubflow& subflow, uint64_t max_bytes);
+  bool is_window_blocked(const MptcpSubflow& subflow) const;
+  void on_blocking(MptcpSubflow& holder);
+  double caution() const;
   MptcpSubflow* holder_of(DataOffset offset, const MptcpSubflow& asking);
   void push_map(MptcpSubflow& subflow, DataRange range, bool is_reinjection);
   uint16_t checksum_of(const DataMap& map);
@@ -238,6 +248,8 @@ struct Connection::Impl {
   Duration confirmation_delay() const;
   void on_persist_timer();
   void tune_send_buffer();
+  void on_starved(uint64_t bytes);
+  uint64_t data_window() const;
   uint64_t send_room() const;
   bool is_everything_granted() const { return sending.next == sending.buffer.end(); }
   bool is_everything_acked() const { return sending.buffer.data_una() == sending.next; }

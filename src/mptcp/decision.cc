@@ -25,6 +25,8 @@ std::string_view to_string(Decision::Kind kind) {
       return "subflow-up";
     case Kind::kSubflowEnded:
       return "subflow-ended";
+    case Kind::kPathDoubted:
+      return "path-doubted";
     case Kind::kPathStalled:
       return "path-stalled";
     case Kind::kPathRecovered:
@@ -69,6 +71,7 @@ std::string to_json_members(const Connection& connection, const Decision& decisi
     case Decision::Kind::kPriorityChanged:
       out += fmt::format(R"(,"is_backup":{})", decision.amount != 0);
       break;
+    case Decision::Kind::kPathDoubted:
     case Decision::Kind::kPathStalled:
     case Decision::Kind::kReinjected:
       out += fmt::format(R"(,"bytes":{})", decision.amount);

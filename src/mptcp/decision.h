@@ -23,6 +23,7 @@ struct Decision {
     kJoinRefused,      // why: a reason of MP_TCPRST
     kSubflowUp,
     kSubflowEnded,  // why: a SubflowEnd
+    kPathDoubted,   // its ACKs are overdue; amount: as in the next
     kPathStalled,   // it was silent for a retransmission timeout; amount: octets offered to other paths
     kPathRecovered,
     kAddressAnnounced,  // amount: the address ID, as in the next three

@@ -8,6 +8,7 @@
 
 #include "mptcp/data_map.h"
 #include "mptcp/path_manager/path_manager.h"
+#include "mptcp/usual_rate.h"
 #include "tcp/subflow.h"
 #include "wire/checksum.h"
 #include "wire/mptcp_options.h"
@@ -65,7 +66,10 @@ struct MptcpSubflow final : tcp::Subflow {
   DataOffset unconfirmed_begin, unconfirmed_end;
   uint32_t suspicions = 0;  // how often in a row that had to be repeated
   bool is_suspected = false;
+  bool is_doubted = false;  // its ACKs are overdue: nothing new for it before there is a sign of life
+  Time doubted_at{};
   Time penalised_at{};
+  UsualRate usual_rate;
   uint64_t data_sent_bytes = 0, data_received_bytes = 0, reinjected_bytes = 0;
 
   bool is_sack_next = true;  // SACK and DATA_ACK take turns on data segments
@@ -87,6 +91,8 @@ struct MptcpSubflow final : tcp::Subflow {
   tcp::CloseReason close_reason_seen = tcp::CloseReason::kNone;
   std::optional<SubflowEnd> end;  // why we closed it, if we did
 
+  /// Nothing comes back, by a timeout's measure or sooner by ours.
+  bool is_silent() const { return is_stalled() || is_doubted; }
   bool is_backup() const { return is_backup_for_us || is_backup_for_peer; }
   bool is_joined() const { return join == JoinState::kNone || join == JoinState::kUp; }
   /// May carry new data.

@@ -8,6 +8,12 @@ void ReceiveBuffer::on_read(DataOffset read, uint64_t bytes, uint64_t mss, Durat
   raise_edge(read, mss);
 }
 
+void ReceiveBuffer::on_held(DataOffset read, uint64_t out_of_order_bytes, uint64_t mss) {
+  if (!is_autotuned_ || size_bytes_ >= ceiling_bytes_ || 2 * out_of_order_bytes <= size_bytes_) return;
+  size_bytes_ = std::min(2 * out_of_order_bytes, ceiling_bytes_);
+  raise_edge(read, mss);
+}
+
 void ReceiveBuffer::set_size(uint64_t bytes, DataOffset read, uint64_t mss) {
   is_autotuned_ = false;
   size_bytes_ = bytes;

@@ -39,6 +39,9 @@ class ReceiveBuffer {
   void on_advertised() { advertised_ = edge_; }
   /// The application took `bytes`, up to `read`; `rtt`: the largest of the subflows', 0 if unknown.
   void on_read(DataOffset read, uint64_t bytes, uint64_t mss, Duration rtt, Time now);
+  /// So much lies beyond a hole: a path is slower, or repairs a loss, and the others' data wait for it here.
+  /// What the application takes in a round trip says nothing of that.
+  void on_held(DataOffset read, uint64_t out_of_order_bytes, uint64_t mss);
   /// Fixed from now on. The edge stays where it is when this is less.
   void set_size(uint64_t bytes, DataOffset read, uint64_t mss);
 

@@ -287,6 +287,7 @@ void Connection::Impl::deliver(MptcpSubflow& subflow, DataOffset begin, Slice pa
   const uint64_t fresh =
       receiving.data.insert(begin, std::move(payload), limit, subflow.index % Reassembly::kMaxHints);
   if (fresh == 0) counters().add(Counter::kDuplicateData);
+  receiving.buffer.on_held(receiving.data.data_read(), receiving.data.out_of_order_bytes(), mss());
   if (fresh > 0 && closing.is_app_closed) is_settling_due = closing.is_refusing_due = true;
 }
 

@@ -1,9 +1,11 @@
 // Grants to subflows, DATA_ACK, reinjection: the sender's side of the data sequence space.
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "mptcp/connection_impl.h"
 #include "mptcp/dss_checksum.h"
+#include "mptcp/scheduler/preference.h"
 
 namespace braid::mptcp {
 
@@ -14,6 +16,8 @@ constexpr size_t kMapsSearchedForHead = 8;
 constexpr uint64_t kMostRepeatedAtOnce = 64u << 10;
 constexpr uint32_t kMostStagnations = 8;
 constexpr uint32_t kMostSuspicions = 4;
+constexpr double kCautionStep = 1.5, kMostCaution = 8;
+constexpr int kCautionHalfLife = 64;  // round trips
 constexpr Duration kCorkDelay = 200ms;
 constexpr Duration kLongestProbeInterval = 60s;
 
@@ -40,6 +44,7 @@ uint32_t Connection::Impl::poll_data(MptcpSubflow& subflow, uint32_t max_bytes) 
     push_map(subflow, *head, true);
     return static_cast<uint32_t>(head->size());
   }
+  if (sending.next == sending.buffer.end()) on_starved(limit);
   return 0;
 }
 
@@ -65,7 +70,7 @@ uint64_t Connection::Impl::grant_fresh(MptcpSubflow& subflow, uint64_t max_bytes
     update_views();
     const auto asking = std::find_if(views.begin(), views.end(),
                                      [&](const SubflowView& view) { return view.index == subflow.index; });
-    if (subflow.is_stalled() &&
+    if (subflow.is_silent() &&
         std::any_of(views.begin(), views.end(), [](const auto& v) { return v.is_usable && !v.is_stalled; }))
       return 0;
     granted = scheduler->grant({.subflows = views,
@@ -73,6 +78,8 @@ uint64_t Connection::Impl::grant_fresh(MptcpSubflow& subflow, uint64_t max_bytes
                                 .waiting_bytes = waiting,
                                 .reinject_bytes = sending.reinjections.bytes_for(subflow.index),
                                 .is_send_buffer_full = send_room() == 0,
+                                .window_bytes = data_window(),
+                                .caution = caution(),
                                 .now = now});
     granted = std::min({granted, waiting, max_bytes});
   }
@@ -107,33 +114,32 @@ uint64_t Connection::Impl::without_partial_segment(MptcpSubflow& subflow, uint64
 }
 
 bool Connection::Impl::may_take_reinjections(const MptcpSubflow& subflow) const {
-  if (subflow.is_stalled()) return subflows.size() == 1;
+  if (subflow.is_silent()) return subflows.size() == 1;
   if (!subflow.is_backup()) return true;
   return std::none_of(subflows.begin(), subflows.end(), [](const auto& other) {
-    return other->is_usable() && !other->is_backup() && !other->is_stalled();
+    return other->is_usable() && !other->is_backup() && !other->is_silent();
   });
 }
 
 /// Opportunistic retransmission and penalisation (NSDI 2012, 4.2, M1 and M2): this subflow has room, but the
 /// window is blocked by data on another. Those go again on this one, and the other slows down.
 std::optional<DataRange> Connection::Impl::rescue_head(MptcpSubflow& subflow, uint64_t max_bytes) {
-  if (!config.opportunistic_retransmission || subflows.size() < 2 || subflow.is_stalled())
-    return std::nullopt;
-  // Less than a segment is left of it: what silly window avoidance makes of a closed one.
-  const bool is_window_blocked =
-      sending.next < sending.buffer.end() && sending.window_edge < sending.next + subflow.mss();
+  if (subflows.size() < 2 || subflow.is_silent() || !is_window_blocked(subflow)) return std::nullopt;
   const DataOffset head = sending.buffer.data_una();
-  if (!is_window_blocked || head < sending.rescued_to || !may_take_reinjections(subflow)) return std::nullopt;
+  if (head < sending.rescued_to || !may_take_reinjections(subflow)) return std::nullopt;
   MptcpSubflow* holder = holder_of(head, subflow);
-  if (holder == nullptr || holder->recovery().rtt().srtt() <= subflow.recovery().rtt().srtt())
-    return std::nullopt;
-  if (config.penalise && now - holder->penalised_at >= holder->recovery().rtt().srtt()) {
-    tcp::LossRecovery& recovery = holder->recovery();
-    recovery.congestion_control().on_congestion(
-        {.now = now, .in_flight_bytes = recovery.in_flight_bytes(), .srtt = recovery.rtt().srtt()});
-    holder->penalised_at = now;
-    if (is_logged()) log({.kind = Decision::Kind::kPenalised, .why = "it blocks the window"}, *holder);
-  }
+  if (holder == nullptr) return std::nullopt;
+  const tcp::LossRecovery& its = holder->recovery();
+  // It may have the shorter round trip: what it has lost takes longer.
+  if (its.rtt().srtt() <= subflow.recovery().rtt().srtt() && !its.in_recovery()) return std::nullopt;
+  // The one that carries most is not what has to give way.
+  update_views();
+  const auto view_of = [&](const MptcpSubflow& s) {
+    return *std::ranges::find(views, s.index, &SubflowView::index);
+  };
+  if (rate_of(view_of(*holder), data_window()) < rate_of(view_of(subflow), data_window()))
+    on_blocking(*holder);
+  if (!config.opportunistic_retransmission) return std::nullopt;
   DataOffset end = sending.next;
   for (size_t i = 0; i < std::min(holder->tx.size(), kMapsSearchedForHead); ++i) {
     const DataMap& map = holder->tx[i];
@@ -144,6 +150,39 @@ std::optional<DataRange> Connection::Impl::rescue_head(MptcpSubflow& subflow, ui
   if (is_logged())
     log({.kind = Decision::Kind::kReinjected, .why = "the window is blocked", .amount = end - head}, subflow);
   return DataRange{head, end};
+}
+
+/// Nothing new may be sent before what was sent first is acknowledged: the peer's window or our buffer is
+/// full.
+bool Connection::Impl::is_window_blocked(const MptcpSubflow& subflow) const {
+  if (sending.next == sending.buffer.end()) return sending.was_refused && send_room() == 0;
+  // Less than a segment is left of it: what silly window avoidance makes of a closed one.
+  return sending.window_edge < sending.next + subflow.mss();
+}
+
+/// A slow subflow's data keep a faster one waiting: less of them from now on.
+void Connection::Impl::on_blocking(MptcpSubflow& holder) {
+  tcp::LossRecovery& recovery = holder.recovery();
+  if (now - sending.cautioned_at >= recovery.rtt().srtt()) {
+    sending.caution = std::min(kCautionStep * caution(), kMostCaution);
+    sending.cautioned_at = now;
+  }
+  // Once per round trip; in recovery the window has just fallen, and little of it is in use.
+  if (!config.penalise || recovery.in_recovery()) return;
+  if (now - holder.penalised_at < recovery.rtt().srtt()) return;
+  recovery.congestion_control().on_congestion(
+      {.now = now, .in_flight_bytes = recovery.in_flight_bytes(), .srtt = recovery.rtt().srtt()});
+  holder.penalised_at = now;
+  if (is_logged()) log({.kind = Decision::Kind::kPenalised, .why = "it blocks the window"}, holder);
+}
+
+/// ScheduleInput::caution: grows when the window was blocked, and then fades.
+double Connection::Impl::caution() const {
+  if (sending.caution <= 1) return 1;
+  const Duration half_life = std::max<Duration>(kCautionHalfLife * largest_srtt(), 1ms);
+  const double age =
+      static_cast<double>((now - sending.cautioned_at).count()) / static_cast<double>(half_life.count());
+  return 1 + (sending.caution - 1) * std::exp2(-age);
 }
 
 /// The subflow, not the asking one, that has not delivered the octet yet. It is the oldest that waits, so it
@@ -262,6 +301,14 @@ void Connection::Impl::on_acked(MptcpSubflow& subflow, StreamOffset snd_una) {
       on_data_progress();
     }
   }
+  const tcp::LossRecovery& recovery = subflow.recovery();
+  const tcp::CongestionControl& control = recovery.congestion_control();
+  subflow.usual_rate.on_ack({.now = now,
+                             .srtt = recovery.rtt().srtt(),
+                             .min_rtt = recovery.rtt().min_rtt(),
+                             .cwnd_bytes = control.cwnd_bytes(),
+                             .ssthresh_bytes = control.ssthresh_bytes(),
+                             .in_flight_bytes = recovery.in_flight_bytes()});
   const DataOffset una = sending.buffer.data_una();
   bool is_ahead = false;
   subflow.tx.acknowledge(snd_una, [&](const DataMap& map) {
@@ -392,6 +439,28 @@ void Connection::Impl::tune_send_buffer() {
   }
   const auto ceiling = static_cast<double>(config.send_buffer_bytes);
   sending.limit_bytes = std::max(sending.limit_bytes, static_cast<uint64_t>(std::min(wanted, ceiling)));
+}
+
+/// How far data may run ahead of DATA_ACK. A send buffer that grows by itself is as large as it may become.
+uint64_t Connection::Impl::data_window() const {
+  const bool grows = config.autotune && !sending.is_limit_fixed;
+  const uint64_t limit =
+      grows ? std::max(sending.limit_bytes, config.send_buffer_bytes) : sending.limit_bytes;
+  const DataOffset una = sending.buffer.data_una();
+  return std::min(limit, sending.window_edge > una ? sending.window_edge - una : 0);
+}
+
+/// A subflow has room for `bytes`, and the application more to send than the buffer took. Where there is room
+/// by now it need not wait until there is much of it. Where there is none, all of that waits for
+/// acknowledgements: losses are being repaired, which takes more than the round trips that tuning counts on.
+void Connection::Impl::on_starved(uint64_t bytes) {
+  if (!sending.was_refused) return;
+  if (send_room() == 0) {
+    if (sending.is_limit_fixed || !config.autotune || sending.limit_bytes >= config.send_buffer_bytes) return;
+    sending.limit_bytes = std::min(sending.limit_bytes + bytes, config.send_buffer_bytes);
+  }
+  sending.was_refused = false;
+  raise(ConnectionEvent::kWritable);
 }
 
 uint64_t Connection::Impl::send_room() const {

@@ -78,7 +78,7 @@ MptcpSubflow* Connection::Impl::initial() {
 MptcpSubflow* Connection::Impl::best_subflow(bool must_be_usable) {
   MptcpSubflow* best = nullptr;
   const auto cost = [](const MptcpSubflow& s) {
-    return s.recovery().rtt().srtt() + (s.is_stalled() ? Duration(1h) : Duration(0)) +
+    return s.recovery().rtt().srtt() + (s.is_silent() ? Duration(1h) : Duration(0)) +
            (s.is_usable() ? Duration(0) : Duration(24h));
   };
   for (const auto& subflow : subflows) {
@@ -152,10 +152,12 @@ void Connection::Impl::update_views() {
     const tcp::LossRecovery& recovery = subflow->recovery();
     views.push_back({.index = subflow->index,
                      .is_backup = subflow->is_backup(),
-                     .is_stalled = subflow->is_stalled(),
+                     .is_stalled = subflow->is_silent(),
                      .is_usable = subflow->is_usable(),
                      .srtt = recovery.rtt().srtt(),
+                     .min_rtt = recovery.rtt().min_rtt(),
                      .cwnd_bytes = recovery.cwnd_bytes(),
+                     .usual_rate = subflow->usual_rate.bytes_per_s(now, recovery.rtt().srtt()),
                      .in_flight_bytes = recovery.in_flight_bytes(),
                      .room_bytes = subflow->send_room_bytes(),
                      .mss = subflow->mss(),
@@ -174,6 +176,7 @@ void Connection::Impl::update_probe_limits() {
 }
 
 void Connection::Impl::poll_transmit(tcp::SegmentSink& sink) {
+  advance_doubts();
   const auto poll = [&](MptcpSubflow& subflow) {
     // What closes while it is asked still has a RST or an ACK to send: the next round fetches that.
     const bool was_closed = subflow.is_closed;

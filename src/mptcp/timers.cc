@@ -17,6 +17,7 @@ void Connection::Impl::advance() {
     timers[i] = kNever;
     on_timer(static_cast<ConnectionTimer>(i));
   }
+  advance_doubts();
   settle();
 }
 
@@ -67,6 +68,7 @@ Time Connection::Impl::next_deadline() const {
   Time deadline = *std::min_element(timers.begin(), timers.end());
   for (const auto& subflow : subflows) {
     deadline = earlier(deadline, subflow->next_deadline());
+    if (subflows.size() > 1) deadline = earlier(deadline, doubt_deadline(*subflow));
     if (!subflow->is_closed)
       deadline = earlier(
           deadline, earlier(subflow->join_deadline, earlier(subflow->join_ack_at, subflow->fastclose_at)));

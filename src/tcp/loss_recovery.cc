@@ -169,6 +169,9 @@ bool LossRecovery::has_outstanding() const { return !state_->queue.empty(); }
 bool LossRecovery::in_recovery() const { return state_->phase != State::Phase::kOpen; }
 uint32_t LossRecovery::consecutive_timeouts() const { return state_->timeouts; }
 Time LossRecovery::stalled_since() const { return state_->queue.empty() ? kNever : state_->progress_at; }
+Time LossRecovery::oldest_sent_at() const {
+  return state_->queue.empty() ? kNever : state_->queue.head().sent_at;
+}
 const RttEstimator& LossRecovery::rtt() const { return state_->rtt; }
 Duration LossRecovery::current_rto() const { return state_->rto; }
 CongestionControl& LossRecovery::congestion_control() { return *state_->cc; }

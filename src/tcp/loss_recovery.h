@@ -75,6 +75,7 @@ class LossRecovery {
   uint32_t consecutive_timeouts() const;  ///< 0 as soon as anything is acknowledged
   /// Since when the oldest outstanding octet has been waiting without any progress; kNever if nothing waits.
   Time stalled_since() const;
+  Time oldest_sent_at() const;  ///< when the oldest outstanding octet was last sent; kNever if nothing waits
   Time next_deadline() const;  ///< tail probe, reordering timer or RTO, whichever is armed; kNever
   const RttEstimator& rtt() const;
   Duration current_rto() const;  ///< with back-off

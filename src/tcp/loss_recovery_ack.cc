@@ -215,7 +215,9 @@ void LossRecovery::State::enter_recovery(Time now, uint64_t flight_size, uint64_
   totals.recoveries += 1;
   spurious.on_recovery();
   probe.cancel();
-  cc->on_congestion(loss_sample(now, flight_size));
+  // What was in use in the last round trip (RFC 7661, 4.2: pipeACK): who was kept from sending since has no
+  // less of a path for that.
+  cc->on_congestion(loss_sample(now, std::max(flight_size, max_in_flight)));
   prr.enter(recover_flight);
 }
 

@@ -18,7 +18,14 @@ void LowestRtt::rank(std::span<const SubflowView> subflows, std::span<uint8_t> o
   std::sort(order.begin(), order.end(), [&](uint8_t a, uint8_t b) { return key(a) < key(b); });
 }
 
-/// Better ones were asked before and are full: who asks now is the best that can send.
-uint64_t LowestRtt::grant(const ScheduleInput& input) { return is_preferred(input) ? grant_size(input) : 0; }
+/// Better ones were asked before and are full: who asks now is the best that can send. It had better not,
+/// where that would close the window for a faster one.
+uint64_t LowestRtt::grant(const ScheduleInput& input) {
+  if (!is_preferred(input)) return 0;
+  const uint64_t size = grant_size(input);
+  const uint64_t unblocking = unblocking_bytes(input);
+  if (size <= unblocking) return size;
+  return unblocking - unblocking % std::max<uint64_t>(input.asking->mss, 1);
+}
 
 }  // namespace braid::mptcp

@@ -9,6 +9,16 @@ namespace {
 /// 44 segments of an Ethernet path: with headers as much as one IP packet holds.
 constexpr uint64_t kLargestGrant = 44 * 1460;
 
+double seconds(Duration duration) { return static_cast<double>(duration.count()) * 1e-9; }
+
+/// Its congestion window a round trip or two from now.
+double soon_cwnd_bytes(const SubflowView& subflow, uint64_t window_bytes) {
+  const auto cwnd = static_cast<double>(subflow.cwnd_bytes);
+  const double soon =
+      subflow.usual_rate > 0 ? std::max(cwnd, subflow.usual_rate * seconds(subflow.srtt)) : 4 * cwnd;
+  return std::min(soon, static_cast<double>(window_bytes));
+}
+
 }  // namespace
 
 Preference preference_of(const SubflowView& subflow) {
@@ -30,6 +40,33 @@ uint64_t grant_size(const ScheduleInput& input) {
   if (possible >= asking.mss) return possible - possible % asking.mss;
   const bool is_idle = asking.in_flight_bytes == 0 && asking.unsent_bytes == 0;
   return is_idle ? possible : 0;
+}
+
+double rate_of(const SubflowView& subflow, uint64_t window_bytes) {
+  if (subflow.srtt == Duration{0}) return 0;
+  const double most = static_cast<double>(window_bytes) / seconds(subflow.srtt);
+  return subflow.usual_rate > 0 ? std::min(subflow.usual_rate, most) : most;
+}
+
+uint64_t unblocking_bytes(const ScheduleInput& input) {
+  const SubflowView& asking = *input.asking;
+  const Preference mine = preference_of(asking);
+  const uint64_t held = asking.in_flight_bytes + asking.unsent_bytes;
+  // What an idle path's queue did when it was last in use is of no interest.
+  const Duration round_trip = held == 0 ? asking.min_rtt : asking.srtt;
+  double meanwhile = 0;
+  bool has_better = false;
+  for (const SubflowView& other : input.subflows) {
+    if (other.index == asking.index || preference_of(other) != mine || other.srtt == Duration{0}) continue;
+    // A loss over there takes it another round trip of its own to repair.
+    const double round_trips = 1 + seconds(round_trip) / seconds(other.srtt);
+    meanwhile += round_trips * soon_cwnd_bytes(other, input.window_bytes);
+    has_better = has_better || rate_of(other, input.window_bytes) > rate_of(asking, input.window_bytes);
+  }
+  if (!has_better) return UINT64_MAX;
+  const double room =
+      static_cast<double>(input.window_bytes) - input.caution * meanwhile - static_cast<double>(held);
+  return room > 0 ? static_cast<uint64_t>(room) : 0;
 }
 
 }  // namespace braid::mptcp

@@ -20,4 +20,13 @@ bool is_preferred(const ScheduleInput& input);
 /// all that waits. Less than a segment only when nothing is under way that would make more room.
 uint64_t grant_size(const ScheduleInput& input);
 
+/// Octets a second that it is good for if it had all of the window to itself.
+double rate_of(const SubflowView& subflow, uint64_t window_bytes);
+
+/// How many octets the asking subflow may have without the others' running out of window before those are
+/// acknowledged: while it holds the oldest octet, the others go on at their rates, and all of that has to
+/// fit. (The estimate of BLEST, Ferlin et al., Networking 2016.) No limit for the subflow with the highest
+/// rate, since somebody has to send.
+uint64_t unblocking_bytes(const ScheduleInput& input);
+
 }  // namespace braid::mptcp

@@ -20,10 +20,12 @@ namespace braid::mptcp {
 struct SubflowView {
   uint8_t index = 0;        // stable while the subflow lives, unique in the connection
   bool is_backup = false;   // ours or the peer's wish (MP_PRIO, MP_JOIN's B)
-  bool is_stalled = false;  // a timeout happened and nothing was heard since
+  bool is_stalled = false;  // its ACKs are overdue, or a timeout happened, and nothing was heard since
   bool is_usable = false;   // fully established, may carry data
   Duration srtt{0};         // 0: no sample yet
+  Duration min_rtt{0};      // likewise
   uint64_t cwnd_bytes = 0;
+  double usual_rate = 0;  // octets a second when it is busy; 0: not known, it has met no limit yet
   uint64_t in_flight_bytes = 0;
   uint64_t room_bytes = 0;  // congestion and send window have room for this many now
   uint32_t mss = 0;
@@ -36,6 +38,10 @@ struct ScheduleInput {
   uint64_t waiting_bytes = 0;             // not given to any subflow, within the connection's window
   uint64_t reinject_bytes = 0;            // held by stalled subflows, to be given again first
   bool is_send_buffer_full = false;
+  /// How far data may run ahead of DATA_ACK: the peer's window, or the send buffer where that is less.
+  uint64_t window_bytes = UINT64_MAX;
+  double caution =
+      1;  // how many times the estimate to leave free in it: more where that was too little before
   Time now;
 };
 
