@@ -16,6 +16,7 @@
 #include "base/timer_wheel.h"
 #include "mptcp/environment.h"
 #include "mptcp/keys.h"
+#include "mptcp/scheduler/scheduler.h"
 #include "tcp/subflow.h"
 #include "tcp/upper.h"
 
@@ -63,10 +64,22 @@ enum class ConnectionError : uint8_t {
 };
 std::string_view to_string(ConnectionError error);
 
+/// What the user wants of paths that begin at an interface, or at an address; the first rule that fits
+/// counts.
+struct PathRule {
+  std::string interface {};  // empty: any
+  wire::IpAddress network{};
+  int prefix_bits = 0;  // 0: any address
+  PathPolicy policy{};
+  bool fits(std::string_view local_interface, const wire::IpAddress& local) const;
+};
+
 struct ConnectionConfig {
   bool is_multipath = true;
   bool require_checksum = false;
   std::string scheduler = "lowest-rtt";
+  SchedulerOptions scheduler_options{};
+  std::vector<PathRule> paths;
   std::string congestion_control = "cubic";  // or a coupled one: "lia"
   std::string path_manager = "endpoints";
   uint64_t send_buffer_bytes = 4u << 20;     // ceiling; grows to it with autotuning
@@ -100,7 +113,8 @@ struct SubflowInfo {
   Duration srtt{0}, rttvar{0}, min_rtt{0}, rto{0};
   uint64_t cwnd_bytes = 0, ssthresh_bytes = 0, in_flight_bytes = 0, send_window_bytes = 0;
   uint64_t data_sent_bytes = 0, data_received_bytes = 0;  // payload, data level, reinjections included
-  uint64_t retransmitted_bytes = 0, retransmissions = 0, timeouts = 0, reinjected_bytes = 0;
+  uint64_t retransmitted_bytes = 0, retransmissions = 0, timeouts = 0;
+  uint64_t reinjected_bytes = 0;  // given to it after another had them: reinjected or, by redundancy, copied
   uint32_t mss = 0;
 };
 struct ConnectionInfo {
@@ -112,6 +126,9 @@ struct ConnectionInfo {
   wire::Endpoint local, remote;                                  // as the application sees them
   std::string state;                                             // "ESTABLISHED" ...: data level
   uint64_t sent_bytes = 0, acked_bytes = 0, received_bytes = 0;  // data level, each octet once
+  /// Payload octets that went out besides sent_bytes, on subflows that are gone too: what was given to a
+  /// second subflow, and what subflows sent again by themselves.
+  uint64_t reinjected_bytes = 0, retransmitted_bytes = 0;
   uint64_t send_queue_bytes = 0, receive_queue_bytes = 0, out_of_order_bytes = 0;
   uint64_t send_buffer_bytes = 0, receive_buffer_bytes = 0;
   Time opened;
