@@ -189,6 +189,7 @@ bool Connection::set_congestion_control(std::string_view name, Time now) {
   for (const auto& subflow : impl_->subflows) {
     subflow->set_congestion_control(impl_->make_congestion_control(subflow->mss()));
   }
+  impl_->env.wake(*this);
   return true;
 }
 

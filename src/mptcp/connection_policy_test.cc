@@ -1,8 +1,10 @@
-// Schedulers in a connection: whatever they decide, the application's bytes arrive, each once.
+// Schedulers and congestion controls in a connection: whatever they decide, the application's bytes arrive,
+// each once; and they may change at any time.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
+#include "mptcp/coupled/coupled.h"
 #include "mptcp/testing/pair.h"
 
 namespace braid::mptcp {
@@ -237,6 +239,69 @@ TEST(WeightedScheduler, ABudgetIsKept) {
   EXPECT_LE(info.subflows[1].data_sent_bytes - info.subflows[1].reinjected_bytes, 300'000u);
   EXPECT_GT(info.subflows[1].data_sent_bytes, 300'000u - 1460u);
 }
+
+class CongestionControlChange : public ::testing::TestWithParam<std::tuple<std::string, std::string>> {};
+
+// Coupled to uncoupled and back, with losses and a path that comes and goes: no window breaks down or jumps.
+TEST_P(CongestionControlChange, WhileRunningKeepsASaneWindow) {
+  const auto& [first, second] = GetParam();
+  Pair pair(17, {{.delay = 10ms, .rate_bytes_per_second = 400'000, .loss = 0.01},
+                 {.delay = 40ms, .rate_bytes_per_second = 300'000, .loss = 0.01}});
+  pair.client.config.congestion_control = first;
+  pair.add_client_endpoints();
+  pair.client.to_send = 1'500'000;
+  pair.client.shut_down_after = pair.server.shut_down_after = true;
+  pair.connect();
+  const auto is_over = [&] {
+    return pair.client.is_end_of_stream() && pair.server.is_end_of_stream() &&
+           pair.client.connection->is_finished() && pair.server.connection->is_finished();
+  };
+  for (int change = 0; change < 400 && !pair.run_until(is_over, 61ms); ++change) {
+    const ConnectionInfo before = pair.client.connection->info();
+    const std::string& name = change % 2 == 0 ? second : first;
+    ASSERT_TRUE(pair.client.connection->set_congestion_control(name, pair.now));
+    const ConnectionInfo after = pair.client.connection->info();
+    ASSERT_EQ(after.congestion_control, name);
+    ASSERT_EQ(before.subflows.size(), after.subflows.size());
+    for (size_t i = 0; i < after.subflows.size(); ++i) {
+      EXPECT_EQ(after.subflows[i].congestion_control, name);
+      EXPECT_EQ(after.subflows[i].cwnd_bytes, before.subflows[i].cwnd_bytes);
+      EXPECT_EQ(after.subflows[i].ssthresh_bytes, before.subflows[i].ssthresh_bytes);
+    }
+    if (change == 15) pair.cut(1);
+    if (change == 25) pair.heal(1);
+  }
+  ASSERT_TRUE(pair.run_until(is_over, 300s));
+  expect_exact(pair);
+}
+INSTANTIATE_TEST_SUITE_P(, CongestionControlChange,
+                         ::testing::Combine(::testing::ValuesIn(all_congestion_control_names()),
+                                            ::testing::ValuesIn(all_congestion_control_names())),
+                         [](const auto& of) {
+                           return std::get<0>(of.param) + "And" + std::get<1>(of.param);
+                         });
+
+class EveryPolicy : public ::testing::TestWithParam<std::tuple<std::string, std::string>> {};
+
+TEST_P(EveryPolicy, WorksWithEveryOther) {
+  const auto& [scheduler, congestion_control] = GetParam();
+  Pair pair(23, {{.delay = 10ms, .rate_bytes_per_second = 600'000, .loss = 0.01},
+                 {.delay = 70ms, .rate_bytes_per_second = 500'000},
+                 {.delay = 30ms, .rate_bytes_per_second = 200'000, .queue_bytes = 16u << 10}});
+  for (testing::Side* side : {&pair.client, &pair.server}) {
+    side->config.scheduler = scheduler;
+    side->config.congestion_control = congestion_control;
+  }
+  pair.add_client_endpoints();
+  ASSERT_TRUE(exchange(pair, 900'000, 600'000, 300s));
+  expect_exact(pair);
+}
+INSTANTIATE_TEST_SUITE_P(, EveryPolicy,
+                         ::testing::Combine(::testing::ValuesIn(scheduler_names()),
+                                            ::testing::ValuesIn(all_congestion_control_names())),
+                         [](const auto& of) {
+                           return as_test_name(std::get<0>(of.param)) + "With" + std::get<1>(of.param);
+                         });
 
 }  // namespace
 }  // namespace braid::mptcp
