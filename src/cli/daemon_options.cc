@@ -6,19 +6,13 @@
 #include <algorithm>
 #include <charconv>
 
+#include "cli/plugin_option.h"
 #include "mptcp/coupled/coupled.h"
 #include "mptcp/scheduler/scheduler.h"
-#include "tcp/congestion_control.h"
 
 namespace braid::cli {
 
 namespace {
-std::vector<std::string> congestion_controls() {
-  std::vector<std::string> names = tcp::congestion_control_names();
-  for (std::string& name : mptcp::coupled_names()) names.push_back(std::move(name));
-  return names;
-}
-
 CLI::Validator address_validator() {
   return CLI::Validator(
       [](std::string& text) {
@@ -60,9 +54,10 @@ ConfigOptions::ConfigOptions(CLI::App& command) : command_(command) {
                        "Write what connections decide and why to this file, a JSON object a line")
            ->type_name("FILE"));
   keep(command.add_option("--scheduler", scheduler_, "How data are spread over the paths")
-           ->check(CLI::IsMember(mptcp::scheduler_names())));
+           ->check(is_one_of(mptcp::scheduler_names)));
   keep(command.add_option("--congestion-control", congestion_control_, "How fast each path may be")
-           ->check(CLI::IsMember(congestion_controls())));
+           ->check(is_one_of(mptcp::all_congestion_control_names)));
+  keep(add_plugin_option(command, plugins_));
   keep(command.add_flag("--no-multipath", no_multipath_, "Plain TCP"));
   keep(command.add_flag("--checksum", checksum_, "Ask for data checksums (RFC 8684, 3.3.1)"));
   keep(command.add_option("--log", log_level_, "How much to tell")

@@ -3,7 +3,10 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
+
 #include "cli/command_line.h"
+#include "cli/plugin_option.h"
 #include "cli/subcommands.h"
 
 namespace {
@@ -34,6 +37,7 @@ int main(int argc, char** argv) {
   braid::cli::add_counters(app, exit_status);
   braid::cli::add_endpoint(app, exit_status);
   braid::cli::add_limits(app, exit_status);
+  braid::cli::add_set(app, exit_status);
   braid::cli::add_cleanup(app, exit_status);
   braid::cli::add_sim(app, exit_status);
   braid::cli::add_sweep(app, exit_status);
@@ -48,6 +52,11 @@ int main(int argc, char** argv) {
   if (arguments.empty()) {
     std::fputs(app.help().c_str(), stderr);
     return braid::cli::kExitUsage;
+  }
+  // First of all: options and files name what is in them.
+  if (const auto done = braid::cli::load_plugins(split.own); !done) {
+    fmt::print(stderr, "braid: {}\n", done.error());
+    return is_run ? braid::cli::kExitRunFailed : braid::cli::kExitUsage;
   }
   try {
     app.parse(std::vector<std::string>(split.own.rbegin(), split.own.rend()));  // CLI11 takes them last first

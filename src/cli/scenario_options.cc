@@ -8,12 +8,14 @@
 
 #include "cli/overrides.h"
 #include "cli/plot.h"
+#include "cli/plugin_option.h"
 
 namespace braid::cli {
 
 ScenarioOptions::ScenarioOptions(CLI::App& command) {
   command.add_option("scenario", path_, "A scenario file")->required()->type_name("FILE");
   command.add_option("--seed", seed_, "Of all chance in it; otherwise the file's, or 1");
+  add_plugin_option(command, plugins_);
   command.add_option("--set", changes_, "Another value for a key of the file; may be repeated")
       ->type_name("KEY=VALUE")
       ->expected(1)
@@ -30,6 +32,7 @@ tl::expected<scenario::Scenario, std::string> ScenarioOptions::read() const {
 
 std::vector<std::string> ScenarioOptions::words() const {
   std::vector<std::string> words = {path_};
+  for (const std::string& file : plugins_) words.insert(words.end(), {"--plugin", file});
   for (const std::string& change : changes_) words.insert(words.end(), {"--set", change});
   if (seed_) words.insert(words.end(), {"--seed", std::to_string(*seed_)});
   return words;

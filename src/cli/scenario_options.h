@@ -24,7 +24,7 @@ class ScenarioOptions {
 
  private:
   std::string path_;
-  std::vector<std::string> changes_;
+  std::vector<std::string> changes_, plugins_;
   std::optional<uint64_t> seed_;
 };
 

@@ -8,6 +8,7 @@
 
 #include "cli/overrides.h"
 #include "cli/plot.h"
+#include "cli/plugin_option.h"
 #include "cli/progress.h"
 #include "cli/subcommands.h"
 #include "scenario/sweep/sweep.h"
@@ -39,7 +40,7 @@ Examples:
 
 struct Options {
   std::string scenario, csv, picture;
-  std::vector<std::string> changes, variations;
+  std::vector<std::string> changes, variations, plugins;
   uint32_t seeds = 1;
   unsigned jobs = std::max(1u, std::thread::hardware_concurrency());
   bool as_json = false;
@@ -111,6 +112,7 @@ void add_sweep(CLI::App& app, int& exit_status) {
   command->footer(kFooter);
   auto options = std::make_shared<Options>();
   command->add_option("scenario", options->scenario, "A scenario file")->required()->type_name("FILE");
+  add_plugin_option(*command, options->plugins);
   command->add_option("--vary", options->variations, "A key and its values; repeated: every combination")
       ->type_name("KEY=A,B,...")
       ->expected(1)

@@ -1,11 +1,11 @@
 #include "config/connection_settings.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "mptcp/coupled/coupled.h"
 #include "mptcp/path_manager/path_manager.h"
 #include "mptcp/scheduler/scheduler.h"
-#include "tcp/congestion_control.h"
 
 namespace braid::config {
 
@@ -13,10 +13,43 @@ namespace {
 
 constexpr uint64_t kLeastBuffer = 4096, kMostBuffer = uint64_t{1} << 30;
 
-std::vector<std::string> all_congestion_controls() {
-  std::vector<std::string> names = tcp::congestion_control_names();
-  for (std::string& name : mptcp::coupled_names()) names.push_back(std::move(name));
-  return names;
+/// "192.0.2.0/24", "192.0.2.1".
+bool read_prefix(TomlTable& table, std::string_view key, mptcp::PathRule& rule) {
+  std::string text;
+  table.read(key, text);
+  const size_t slash = text.find('/');
+  const auto address = wire::IpAddress::parse(text.substr(0, slash));
+  if (!address) return false;
+  const int most = address->is_v4() ? 32 : 128;
+  rule.network = *address;
+  rule.prefix_bits = most;
+  if (slash == std::string::npos) return true;
+  const char* const end = text.data() + text.size();
+  const auto [at, error] = std::from_chars(text.data() + slash + 1, end, rule.prefix_bits);
+  return error == std::errc() && at == end && rule.prefix_bits > 0 && rule.prefix_bits <= most;
+}
+
+mptcp::PathRule read_path(TomlTable table) {
+  mptcp::PathRule rule;
+  table.read("interface", rule.interface);
+  if (table.has("address") && !read_prefix(table, "address", rule))
+    table.complain("address", "expected an address or a prefix, such as \"192.0.2.0/24\"");
+  table.read("weight", rule.policy.weight, 1, 1'000'000);
+  table.read("priority", rule.policy.priority, 0, 1000);
+  if (table.has("budget")) table.read_size("budget", rule.policy.budget_bytes, 0, uint64_t{1} << 60);
+  table.refuse_others();
+  return rule;
+}
+
+void read_paths(TomlTable& table, std::vector<mptcp::PathRule>& rules) {
+  const toml::array* paths =
+      table.read_array("paths", "an array of tables, such as [{interface = \"wlan0\"}]");
+  if (paths == nullptr) return;
+  rules.clear();
+  for (const toml::node& node : *paths) {
+    if (!node.is_table()) return table.complain("paths", "expected tables, such as {interface = \"wlan0\"}");
+    rules.push_back(read_path(table.inner(node.as_table(), "paths")));
+  }
 }
 
 void read_version(TomlTable& table, std::string_view key, mptcp::Version& version) {
@@ -38,7 +71,10 @@ void read_connection(TomlTable& table, mptcp::ConnectionConfig& c) {
   c.fastclose = fastclose == "ack" ? mptcp::FastcloseForm::kAck : mptcp::FastcloseForm::kRst;
   table.read("deny_join_initial", c.deny_join_initial);
   table.read_choice("scheduler", c.scheduler, mptcp::scheduler_names());
-  table.read_choice("congestion_control", c.congestion_control, all_congestion_controls());
+  table.read("strict_shares", c.scheduler_options.is_share_strict);
+  table.read("standby", c.scheduler_options.is_standby);
+  read_paths(table, c.paths);
+  table.read_choice("congestion_control", c.congestion_control, mptcp::all_congestion_control_names());
   table.read_choice("path_manager", c.path_manager, mptcp::path_manager_names());
   table.read_size("send_buffer", c.send_buffer_bytes, kLeastBuffer, kMostBuffer);
   table.read_size("receive_buffer", c.receive_buffer_bytes, kLeastBuffer, kMostBuffer);

@@ -61,6 +61,10 @@ class TomlTable {
   /// A table or an array inside; null if the key is not there, or is something else, which is noted.
   const toml::table* read_table(std::string_view key);
   const toml::array* read_array(std::string_view key, std::string_view expected);
+  /// A table inside of it, with the same list of errors.
+  TomlTable inner(const toml::table* table, std::string name) const {
+    return TomlTable(table, std::move(name), errors_);
+  }
   /// The value as it stands, for keys of more than one form; null if it is not there.
   const toml::node* read_any(std::string_view key) { return take(key); }
   /// Call last: every other key is an error, with the known one that was probably meant.

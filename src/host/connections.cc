@@ -150,6 +150,10 @@ uint32_t Host::Impl::mtu_of(const wire::IpAddress& local) const {
   const Network::Interface* interface = network.interface_of(local);
   return interface == nullptr ? 0 : interface->config.mtu;
 }
+std::string_view Host::Impl::interface_of(const wire::IpAddress& local) const {
+  const Network::Interface* interface = network.interface_of(local);
+  return interface == nullptr ? std::string_view() : interface->config.name;
+}
 bool Host::Impl::has_route(const wire::IpAddress& local, const wire::IpAddress& remote) const {
   return network.has_route(local, remote);
 }

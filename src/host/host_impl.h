@@ -107,6 +107,7 @@ struct Host::Impl final : mptcp::Environment {
   uint32_t timestamp_offset(const wire::FourTuple& tuple) override;
   uint16_t allocate_port(const wire::IpAddress& local, const wire::Endpoint& remote) override;
   uint32_t mtu_of(const wire::IpAddress& local) const override;
+  std::string_view interface_of(const wire::IpAddress& local) const override;
   bool has_route(const wire::IpAddress& local, const wire::IpAddress& remote) const override;
   wire::IpAddress source_for(const wire::IpAddress& remote) const override;
   void wake(mptcp::Connection& connection) override;

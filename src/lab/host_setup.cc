@@ -9,6 +9,7 @@
 
 #include "io/sysctl.h"
 #include "lab/command.h"
+#include "plugin/plugins.h"
 
 namespace braid::lab {
 
@@ -153,6 +154,18 @@ std::string daemon_config(const HostPlan& host) {
   const auto& limits = host.spec->config.paths.limits;
   std::string text = fmt::format("[connection]\n{}\n[limits]\nsubflows = {}\nadd_addr_accepted = {}\n",
                                  host.spec->connection_toml, limits.subflows, limits.add_addr_accepted);
+  // By address: a daemon has one device for all of its uplinks.
+  for (const mptcp::PathRule& rule : host.spec->config.connection.paths) {
+    for (const scenario::Attachment* a : host.attachments) {
+      if (!rule.fits(a->link->name(), a->address)) continue;
+      text += fmt::format("[[connection.paths]]\naddress = \"{}\"\nweight = {}\npriority = {}\n",
+                          a->address.to_string(), rule.policy.weight, rule.policy.priority);
+      if (rule.policy.budget_bytes != UINT64_MAX)
+        text += fmt::format("budget = {}\n", rule.policy.budget_bytes);
+    }
+  }
+  if (!plugin::loaded().empty())
+    text += fmt::format("[daemon]\nplugins = [\"{}\"]\n", fmt::join(plugin::loaded(), "\", \""));
   text += fmt::format("[network]\ninterfaces = [\"{}\"]\nauto_endpoints = false\n",
                       fmt::join(host.devices, "\", \""));
   for (size_t i = 0; i < host.attachments.size(); ++i) {

@@ -108,6 +108,7 @@ class Laboratory {
   void stop_agents();
   void write_event_log();
   void apply(const scenario::EventSpec& event);
+  tl::expected<void, std::string> change_policy(const Host& host, const scenario::EventSpec& event);
   tl::expected<void, std::string> change_endpoint(const Host& host, size_t attachment, bool is_backup);
   scenario::ConnectionResult result_of(size_t flow) const;
   std::string with_addresses(std::string command) const;
@@ -501,6 +502,9 @@ scenario::ConnectionResult Laboratory::result_of(size_t number) const {
   result.is_complete = is_over && flow.failure.empty();
   result.is_intact = client.value("is_intact", true) && server.value("is_intact", true);
   result.delay = scenario::summarise(teller.value("delays", std::vector<double>()));
+  for (const json* end : {&flow.client, &flow.server})
+    result.wasted_bytes +=
+        end->value("reinjected_bytes", uint64_t{0}) + end->value("retransmitted_bytes", uint64_t{0});
   result.sender_memory_max = flow.client_memory_max;
   result.receiver_memory_max = flow.server_memory_max;
   result.multipath = flow.client.value("multipath", "");
@@ -556,6 +560,11 @@ void Laboratory::write_event_log() {
 void Laboratory::apply(const scenario::EventSpec& event) {
   using Kind = scenario::EventSpec::Kind;
   const Host& where = host(event.subject);
+  if (event.kind == Kind::kPolicy) {
+    if (const auto done = change_policy(where, event); !done)
+      fmt::print(stderr, "braid lab: at {:.3f} s: {}\n", seconds(event.at.time_since_epoch()), done.error());
+    return;
+  }
   for (size_t i = 0; i < where.plan.attachments.size(); ++i) {
     if (where.plan.attachments[i]->link->name() != event.link) continue;
     const bool is_of_address = event.kind == Kind::kAddressAdded || event.kind == Kind::kAddressRemoved;
@@ -566,6 +575,18 @@ void Laboratory::apply(const scenario::EventSpec& event) {
     if (!done)
       fmt::print(stderr, "braid lab: at {:.3f} s: {}\n", seconds(event.at.time_since_epoch()), done.error());
   }
+}
+
+/// Of a Braid host's connections, through its daemon.
+tl::expected<void, std::string> Laboratory::change_policy(const Host& host,
+                                                          const scenario::EventSpec& event) {
+  auto client = service::ControlClient::connect(host.socket_path);
+  if (!client) return Failure(client.error());
+  json request = {{"command", "set"}, {"connection", "all"}};
+  if (!event.scheduler.empty()) request["scheduler"] = event.scheduler;
+  if (!event.congestion_control.empty()) request["congestion_control"] = event.congestion_control;
+  if (const auto changed = client->call(request); !changed) return Failure(changed.error());
+  return {};
 }
 
 /// Of a Braid host, through its daemon.

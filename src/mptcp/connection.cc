@@ -7,6 +7,12 @@
 
 namespace braid::mptcp {
 
+bool PathRule::fits(std::string_view local_interface, const wire::IpAddress& local) const {
+  if (!interface.empty() && interface != local_interface) return false;
+  return prefix_bits == 0 ||
+         (network.family() == local.family() && wire::in_prefix(local, network, prefix_bits));
+}
+
 Connection::Impl::Impl(Connection& owner, const ConnectionConfig& configuration, Environment& environment,
                        Time time)
     : self(owner),
@@ -19,11 +25,12 @@ Connection::Impl::Impl(Connection& owner, const ConnectionConfig& configuration,
                                                            : configuration.send_buffer_bytes),
       receiving(configuration),
       group(make_coupled_group(configuration.congestion_control)),
-      scheduler(make_scheduler(configuration.scheduler)) {
+      scheduler(make_scheduler(configuration.scheduler, configuration.scheduler_options)) {
   timers.fill(kNever);
   sending.no_delay = configuration.no_delay;
   if (scheduler == nullptr) scheduler = make_scheduler("lowest-rtt");
   BRAID_CHECK(scheduler != nullptr);
+  sending.has_copies = scheduler->is_redundant();
 }
 
 Connection::Impl::~Impl() {
@@ -164,10 +171,11 @@ void Connection::set_user_timeout(Duration timeout, Time now) {
 
 bool Connection::set_scheduler(std::string_view name, Time now) {
   impl_->now = now;
-  auto made = make_scheduler(name);
+  auto made = make_scheduler(name, impl_->config.scheduler_options);
   if (made == nullptr) return false;
   impl_->scheduler = std::move(made);
   impl_->config.scheduler = name;
+  impl_->begin_copies();
   impl_->env.wake(*this);
   return true;
 }
@@ -183,6 +191,7 @@ bool Connection::set_congestion_control(std::string_view name, Time now) {
   for (const auto& subflow : impl_->subflows) {
     subflow->set_congestion_control(impl_->make_congestion_control(subflow->mss()));
   }
+  impl_->env.wake(*this);
   return true;
 }
 

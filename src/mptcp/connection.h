@@ -16,6 +16,7 @@
 #include "base/timer_wheel.h"
 #include "mptcp/environment.h"
 #include "mptcp/keys.h"
+#include "mptcp/scheduler/scheduler.h"
 #include "tcp/subflow.h"
 #include "tcp/upper.h"
 
@@ -76,6 +77,16 @@ enum class SynOrigin : uint8_t {
   kCookie,  // it came earlier and was answered without keeping anything; restored from the segment after it
 };
 
+/// What the user wants of paths that begin at an interface, or at an address; the first rule that fits
+/// counts.
+struct PathRule {
+  std::string interface {};  // empty: any
+  wire::IpAddress network{};
+  int prefix_bits = 0;  // 0: any address
+  PathPolicy policy{};
+  bool fits(std::string_view local_interface, const wire::IpAddress& local) const;
+};
+
 struct ConnectionConfig {
   bool is_multipath = true;
   /// Versions of the protocol: the highest is offered, and as a server the highest that both know is taken.
@@ -84,6 +95,8 @@ struct ConnectionConfig {
   bool require_checksum = false;
   bool deny_join_initial = false;  // flag C (RFC 8684, 3.1): joins only to addresses and ports we announced
   std::string scheduler = "lowest-rtt";
+  SchedulerOptions scheduler_options{};
+  std::vector<PathRule> paths;
   std::string congestion_control = "cubic";  // or a coupled one: "lia"
   std::string path_manager = "endpoints";
   uint64_t send_buffer_bytes = 4u << 20;     // ceiling; grows to it with autotuning
@@ -117,7 +130,8 @@ struct SubflowInfo {
   Duration srtt{0}, rttvar{0}, min_rtt{0}, rto{0};
   uint64_t cwnd_bytes = 0, ssthresh_bytes = 0, in_flight_bytes = 0, send_window_bytes = 0;
   uint64_t data_sent_bytes = 0, data_received_bytes = 0;  // payload, data level, reinjections included
-  uint64_t retransmitted_bytes = 0, retransmissions = 0, timeouts = 0, reinjected_bytes = 0;
+  uint64_t retransmitted_bytes = 0, retransmissions = 0, timeouts = 0;
+  uint64_t reinjected_bytes = 0;  // given to it after another had them: reinjected or, by redundancy, copied
   uint32_t mss = 0;
 };
 struct ConnectionInfo {
@@ -131,6 +145,9 @@ struct ConnectionInfo {
   wire::Endpoint local, remote;                                  // as the application sees them
   std::string state;                                             // "ESTABLISHED" ...: data level
   uint64_t sent_bytes = 0, acked_bytes = 0, received_bytes = 0;  // data level, each octet once
+  /// Payload octets that went out besides sent_bytes, on subflows that are gone too: what was given to a
+  /// second subflow, and what subflows sent again by themselves.
+  uint64_t reinjected_bytes = 0, retransmitted_bytes = 0;
   uint64_t send_queue_bytes = 0, receive_queue_bytes = 0, out_of_order_bytes = 0;
   uint64_t send_buffer_bytes = 0, receive_buffer_bytes = 0;
   Time opened;

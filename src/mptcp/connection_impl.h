@@ -19,6 +19,13 @@
 
 namespace braid::mptcp {
 
+/// Why a subflow gets data.
+enum class DataSource : uint8_t {
+  kNew,          // nobody had them before
+  kReinjection,  // another had them and does not deliver them
+  kCopy,         // another has them as well: redundancy
+};
+
 /// The connection's own timers; each subflow has its own besides.
 enum class ConnectionTimer : uint8_t {
   kDataRetransmit,  // DATA_ACK makes no progress although the subflows acknowledged
@@ -62,8 +69,14 @@ struct Sending {
   DataOffset next{1};         // first octet not granted to any subflow yet
   DataOffset window_edge{1};  // first octet that the peer's window does not allow
   ReinjectionQueue reinjections;
-  DataOffset rescued_to;  // opportunistically retransmitted up to here
-  double caution = 1;     // with the next scheduling, as of cautioned_at
+  // Redundant schedulers: from here on, nobody skips data on account of its own maps.
+  DataOffset shared_from{1};
+  bool has_copies = false;    // subflows may hold the same octets
+  uint64_t window_stops = 0;  // how often the window, or the full buffer, kept a subflow from sending
+  uint64_t reinjected_bytes = 0;
+  uint64_t retransmitted_bytes = 0;  // by subflows that are gone
+  DataOffset rescued_to;             // opportunistically retransmitted up to here
+  double caution = 1;                // with the next scheduling, as of cautioned_at
   Time cautioned_at{};
   DataOffset partial_end;  // end of the last segment that was not full (Minshall's form of Nagle)
   uint64_t limit_bytes;    // the application may fill the buffer up to this
@@ -233,7 +246,9 @@ struct Connection::Impl {
   void on_blocking(MptcpSubflow& holder);
   double caution() const;
   MptcpSubflow* holder_of(DataOffset offset, const MptcpSubflow& asking);
-  void push_map(MptcpSubflow& subflow, DataRange range, bool is_reinjection);
+  std::optional<DataRange> take_reinjection(MptcpSubflow& subflow, uint64_t max_bytes);
+  uint64_t ask_scheduler(const MptcpSubflow& subflow, uint64_t waiting, bool is_copy);
+  void push_map(MptcpSubflow& subflow, DataRange range, DataSource source);
   uint16_t checksum_of(const DataMap& map);
   void fetch_payload(MptcpSubflow& subflow, StreamOffset offset, uint32_t max_bytes,
                      tcp::SegmentPayload& payload);
@@ -253,6 +268,12 @@ struct Connection::Impl {
   uint64_t send_room() const;
   bool is_everything_granted() const { return sending.next == sending.buffer.end(); }
   bool is_everything_acked() const { return sending.buffer.data_una() == sending.next; }
+
+  // ---- redundancy.cc: the same data on several subflows
+  void begin_copies();
+  bool is_redundant() const;
+  std::optional<DataRange> next_copy(MptcpSubflow& subflow, uint64_t max_bytes);
+  uint64_t reinjectable_bytes(const MptcpSubflow& subflow, DataRange range) const;
 
   // ---- receiving.cc: options in, mappings, checksum, reassembly
   tcp::SegmentVerdict on_segment(MptcpSubflow& subflow, const wire::TcpSegment& segment, uint64_t window);

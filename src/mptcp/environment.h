@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "base/chunk.h"
 #include "base/random.h"
@@ -57,6 +58,8 @@ class Environment {
   virtual uint16_t allocate_port(const wire::IpAddress& local, const wire::Endpoint& remote) = 0;
   /// MTU of the interface that has this local address; 0: the host has no such address (any more).
   virtual uint32_t mtu_of(const wire::IpAddress& local) const = 0;
+  /// The name of the interface that has this local address; empty if there is none.
+  virtual std::string_view interface_of(const wire::IpAddress& /*local*/) const { return {}; }
   /// Whether a packet from `local` could reach `remote` (family, route, interface up).
   virtual bool has_route(const wire::IpAddress& local, const wire::IpAddress& remote) const = 0;
 

@@ -141,6 +141,10 @@ ConnectionInfo Connection::Impl::info() const {
   info.sent_bytes = sending.next - DataOffset(1);
   info.acked_bytes = sending.buffer.data_una() - DataOffset(1);
   info.received_bytes = receiving.data.data_rcv_nxt() - DataOffset(1);
+  info.reinjected_bytes = sending.reinjected_bytes;
+  info.retransmitted_bytes = sending.retransmitted_bytes;
+  for (const auto& subflow : subflows)
+    info.retransmitted_bytes += subflow->recovery().totals().retransmitted_bytes;
   info.send_queue_bytes = sending.buffer.occupancy_bytes();
   info.receive_queue_bytes = receiving.data.readable_bytes();
   info.out_of_order_bytes = receiving.data.out_of_order_bytes();

@@ -8,6 +8,7 @@
 
 #include "mptcp/data_map.h"
 #include "mptcp/path_manager/path_manager.h"
+#include "mptcp/scheduler/scheduler.h"
 #include "mptcp/usual_rate.h"
 #include "tcp/subflow.h"
 #include "wire/checksum.h"
@@ -55,9 +56,11 @@ struct MptcpSubflow final : tcp::Subflow {
   Duration join_ack_interval{0};
 
   // ---- data
+  PathPolicy policy;  // what the user wants of its path
   TxMaps tx;
   RxMaps rx;
   HeldMap held;
+  DataOffset copied_to;           // redundant schedulers: it has had, or needs not, all below
   StreamOffset reinjected_to;     // maps that begin below were offered to the other subflows already
   bool has_seen_mapping = false;  // the peer's first DSS with a mapping came
   uint32_t unmapped_in_a_row = 0;
@@ -94,6 +97,10 @@ struct MptcpSubflow final : tcp::Subflow {
   /// Nothing comes back, by a timeout's measure or sooner by ours.
   bool is_silent() const { return is_stalled() || is_doubted; }
   bool is_backup() const { return is_backup_for_us || is_backup_for_peer; }
+  /// Whether it holds that octet and goes on until the peer has it.
+  bool is_carrying(DataOffset offset) const { return first_not_carried(offset) != offset; }
+  /// One past the end of its map that holds the octet; the octet itself if there is none.
+  DataOffset first_not_carried(DataOffset offset) const;
   bool is_joined() const { return join == JoinState::kNone || join == JoinState::kUp; }
   /// May carry new data.
   bool is_usable() const { return !is_closed && is_joined() && can_send(); }

@@ -37,6 +37,14 @@ void ReinjectionQueue::orphan(int source) {
   }
 }
 
+std::optional<DataRange> ReinjectionQueue::first_for(int taker, DataOffset una) const {
+  for (const Entry& entry : ranges_) {
+    if (entry.source != taker && entry.range.end > una)
+      return DataRange{std::max(entry.range.begin, una), entry.range.end};
+  }
+  return std::nullopt;
+}
+
 std::optional<DataRange> ReinjectionQueue::take(int taker, DataOffset una, uint64_t max_bytes) {
   std::erase_if(ranges_, [&](const Entry& entry) { return entry.range.end <= una; });
   for (size_t i = 0; i < ranges_.size(); ++i) {

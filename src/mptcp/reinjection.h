@@ -31,6 +31,8 @@ class ReinjectionQueue {
   void forget(int source);
   /// The source is gone: its ranges are anybody's.
   void orphan(int source);
+  /// The oldest range that `taker` could take, from `una` on.
+  std::optional<DataRange> first_for(int taker, DataOffset una) const;
   /// Up to `max_bytes` of the oldest range that `taker` did not send itself, from `una` on.
   std::optional<DataRange> take(int taker, DataOffset una, uint64_t max_bytes);
   void clear() { ranges_.clear(); }

@@ -30,22 +30,40 @@ uint32_t Connection::Impl::poll_data(MptcpSubflow& subflow, uint32_t max_bytes) 
   uint64_t limit = std::min({max_bytes, config.subflow.max_super_segment, kMostMapBytes});
   if (limit == 0) return 0;
 
-  if (!sending.reinjections.empty() && may_take_reinjections(subflow)) {
-    if (const auto range = sending.reinjections.take(subflow.index, sending.buffer.data_una(), limit)) {
-      push_map(subflow, *range, true);
-      return static_cast<uint32_t>(range->size());
+  if (const auto range = take_reinjection(subflow, limit)) {
+    push_map(subflow, *range, DataSource::kReinjection);
+    return static_cast<uint32_t>(range->size());
+  }
+  if (is_redundant()) {
+    if (const auto copy = next_copy(subflow, limit)) {
+      push_map(subflow, *copy, DataSource::kCopy);
+      return static_cast<uint32_t>(copy->size());
     }
+    // First what the others have: else it would never be through.
+    if (subflow.copied_to < sending.next) return 0;
   }
   if (const uint64_t fresh = grant_fresh(subflow, limit); fresh > 0) {
-    push_map(subflow, {sending.next, sending.next + fresh}, false);
+    push_map(subflow, {sending.next, sending.next + fresh}, DataSource::kNew);
     return static_cast<uint32_t>(fresh);
   }
   if (const auto head = rescue_head(subflow, limit)) {
-    push_map(subflow, *head, true);
+    push_map(subflow, *head, DataSource::kReinjection);
     return static_cast<uint32_t>(head->size());
   }
   if (sending.next == sending.buffer.end()) on_starved(limit);
   return 0;
+}
+
+std::optional<DataRange> Connection::Impl::take_reinjection(MptcpSubflow& subflow, uint64_t max_bytes) {
+  if (sending.reinjections.empty() || !may_take_reinjections(subflow)) return std::nullopt;
+  const DataOffset una = sending.buffer.data_una();
+  if (sending.has_copies) {
+    const auto first = sending.reinjections.first_for(subflow.index, una);
+    if (!first.has_value()) return std::nullopt;
+    max_bytes = std::min(max_bytes, reinjectable_bytes(subflow, *first));
+    if (max_bytes == 0) return std::nullopt;
+  }
+  return sending.reinjections.take(subflow.index, una, max_bytes);
 }
 
 bool Connection::Impl::has_pending_data(const MptcpSubflow& subflow) const {
@@ -56,10 +74,14 @@ bool Connection::Impl::has_pending_data(const MptcpSubflow& subflow) const {
 /// New data: what the peer's window, the scheduler and Nagle allow.
 uint64_t Connection::Impl::grant_fresh(MptcpSubflow& subflow, uint64_t max_bytes) {
   const uint64_t buffered = sending.buffer.end() - sending.next;
-  if (buffered == 0) return 0;
+  if (buffered == 0) {
+    if (sending.was_refused && send_room() == 0) ++sending.window_stops;
+    return 0;
+  }
   const uint64_t window = sending.window_edge > sending.next ? sending.window_edge - sending.next : 0;
   const uint64_t waiting = std::min(buffered, window);
   if (waiting == 0) {
+    ++sending.window_stops;
     // Nothing in flight, so no ACK will tell of the window: ask (RFC 9293, 3.8.6.1).
     if (is_everything_acked() && timer(ConnectionTimer::kPersist) == kNever)
       timer(ConnectionTimer::kPersist) = now + data_rto();
@@ -67,24 +89,34 @@ uint64_t Connection::Impl::grant_fresh(MptcpSubflow& subflow, uint64_t max_bytes
   }
   uint64_t granted = std::min(waiting, max_bytes);
   if (subflows.size() > 1) {
-    update_views();
-    const auto asking = std::find_if(views.begin(), views.end(),
-                                     [&](const SubflowView& view) { return view.index == subflow.index; });
-    if (subflow.is_silent() &&
-        std::any_of(views.begin(), views.end(), [](const auto& v) { return v.is_usable && !v.is_stalled; }))
-      return 0;
-    granted = scheduler->grant({.subflows = views,
-                                .asking = &*asking,
-                                .waiting_bytes = waiting,
-                                .reinject_bytes = sending.reinjections.bytes_for(subflow.index),
-                                .is_send_buffer_full = send_room() == 0,
-                                .window_bytes = data_window(),
-                                .caution = caution(),
-                                .now = now});
-    granted = std::min({granted, waiting, max_bytes});
+    granted = std::min(ask_scheduler(subflow, waiting, false), max_bytes);
   }
   // A subflow that is full asks for whole segments of its own accord.
   return granted == max_bytes ? granted : without_partial_segment(subflow, granted, buffered);
+}
+
+/// At most `waiting`.
+uint64_t Connection::Impl::ask_scheduler(const MptcpSubflow& subflow, uint64_t waiting, bool is_copy) {
+  update_views();
+  if (subflow.is_silent() &&
+      std::any_of(views.begin(), views.end(), [](const auto& v) { return v.is_usable && !v.is_stalled; }))
+    return 0;
+  const auto asking = std::find_if(views.begin(), views.end(),
+                                   [&](const SubflowView& view) { return view.index == subflow.index; });
+  const uint64_t granted = scheduler->grant({
+      .subflows = views,
+      .asking = &*asking,
+      .waiting_bytes = waiting,
+      .buffered_bytes = sending.buffer.end() - sending.next,
+      .reinject_bytes = sending.reinjections.bytes_for(subflow.index),
+      .window_bytes = data_window(),
+      .window_stops = sending.window_stops,
+      .is_send_buffer_full = send_room() == 0,
+      .caution = caution(),
+      .is_copy = is_copy,
+      .now = now,
+  });
+  return std::min(granted, waiting);
 }
 
 /// Cuts a grant down to whole segments where the rest had better wait: sender's silly window avoidance, Nagle
@@ -124,11 +156,13 @@ bool Connection::Impl::may_take_reinjections(const MptcpSubflow& subflow) const 
 /// Opportunistic retransmission and penalisation (NSDI 2012, 4.2, M1 and M2): this subflow has room, but the
 /// window is blocked by data on another. Those go again on this one, and the other slows down.
 std::optional<DataRange> Connection::Impl::rescue_head(MptcpSubflow& subflow, uint64_t max_bytes) {
-  if (subflows.size() < 2 || subflow.is_silent() || !is_window_blocked(subflow)) return std::nullopt;
+  // With redundancy each gets it anyway.
+  if (subflows.size() < 2 || subflow.is_silent() || is_redundant() || !is_window_blocked(subflow))
+    return std::nullopt;
   const DataOffset head = sending.buffer.data_una();
   if (head < sending.rescued_to || !may_take_reinjections(subflow)) return std::nullopt;
   MptcpSubflow* holder = holder_of(head, subflow);
-  if (holder == nullptr) return std::nullopt;
+  if (holder == nullptr || (sending.has_copies && subflow.is_carrying(head))) return std::nullopt;
   const tcp::LossRecovery& its = holder->recovery();
   // It may have the shorter round trip: what it has lost takes longer.
   if (its.rtt().srtt() <= subflow.recovery().rtt().srtt() && !its.in_recovery()) return std::nullopt;
@@ -198,11 +232,11 @@ MptcpSubflow* Connection::Impl::holder_of(DataOffset offset, const MptcpSubflow&
   return nullptr;
 }
 
-void Connection::Impl::push_map(MptcpSubflow& subflow, DataRange range, bool is_reinjection) {
+void Connection::Impl::push_map(MptcpSubflow& subflow, DataRange range, DataSource source) {
   DataMap map{.data_begin = range.begin,
               .stream_begin = subflow.snd_end(),
               .length = static_cast<uint32_t>(range.size()),
-              .is_reinjection = is_reinjection};
+              .is_reinjection = source != DataSource::kNew};
   if (closing.is_send_shut && range.end == sending.buffer.end() && negotiation.is_multipath()) {
     // Not on the map that the keys go with: its option has no place for it.
     map.has_data_fin = negotiation.state == MultipathState::kEstablished;
@@ -211,12 +245,14 @@ void Connection::Impl::push_map(MptcpSubflow& subflow, DataRange range, bool is_
   subflow.tx.push(map);
   sending.buffer.retain(range.begin, range.end);
   subflow.data_sent_bytes += range.size();
-  if (is_reinjection) {
+  if (source != DataSource::kNew) {
     subflow.reinjected_bytes += range.size();
-    counters().add(Counter::kRetrans);
+    sending.reinjected_bytes += range.size();
+    if (source == DataSource::kReinjection) counters().add(Counter::kRetrans);
     counters().add(Counter::kBraidReinjectedBytes, range.size());
   } else {
     sending.next = range.end;
+    subflow.copied_to = range.end;
     if (negotiation.is_multipath() && timer(ConnectionTimer::kDataRetransmit) == kNever)
       timer(ConnectionTimer::kDataRetransmit) = now + data_rto();
   }

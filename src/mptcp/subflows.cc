@@ -55,6 +55,10 @@ MptcpSubflow* Connection::Impl::add_subflow(const wire::FourTuple& tuple) {
                                                 env.timestamp_offset(tuple), self, env.chunks(),
                                                 make_congestion_control(made.mss));
   while (find_subflow(subflow->index) != nullptr) ++subflow->index;
+  const auto rule = std::find_if(config.paths.begin(), config.paths.end(), [&](const PathRule& r) {
+    return r.fits(env.interface_of(tuple.local.address), tuple.local.address);
+  });
+  if (rule != config.paths.end()) subflow->policy = rule->policy;
   if (!env.bind_subflow(self, *subflow)) return nullptr;
   subflows.push_back(std::move(subflow));
   return subflows.back().get();
@@ -156,12 +160,15 @@ void Connection::Impl::update_views() {
                      .is_usable = subflow->is_usable(),
                      .srtt = recovery.rtt().srtt(),
                      .min_rtt = recovery.rtt().min_rtt(),
+                     .rttvar = recovery.rtt().rttvar(),
                      .cwnd_bytes = recovery.cwnd_bytes(),
                      .usual_rate = subflow->usual_rate.bytes_per_s(now, recovery.rtt().srtt()),
                      .in_flight_bytes = recovery.in_flight_bytes(),
                      .room_bytes = subflow->send_room_bytes(),
                      .mss = subflow->mss(),
-                     .unsent_bytes = subflow->snd_end() - subflow->snd_nxt()});
+                     .unsent_bytes = subflow->snd_end() - subflow->snd_nxt(),
+                     .sent_bytes = subflow->data_sent_bytes,
+                     .policy = subflow->policy});
   }
 }
 
@@ -222,6 +229,7 @@ void Connection::Impl::reap() {
 
 void Connection::Impl::on_subflow_gone(MptcpSubflow& subflow) {
   if (is_logged()) log({.kind = Decision::Kind::kSubflowEnded, .why = to_string(end_of(subflow))}, subflow);
+  sending.retransmitted_bytes += subflow.recovery().totals().retransmitted_bytes;
   offer_to_others(subflow);
   sending.reinjections.orphan(subflow.index);
   for (size_t i = 0; i < subflow.tx.size(); ++i)

@@ -28,6 +28,8 @@ std::string_view name_of(const EventSpec& event) {
       return "backup";
     case EventSpec::Kind::kRegular:
       return "regular";
+    case EventSpec::Kind::kPolicy:
+      return "policy-changed";
   }
   return "?";
 }

@@ -179,5 +179,48 @@ TEST(HostEvents, SayWhatIsWrong) {
   EXPECT_THAT(error("[[event]]\nat=1\nhost=\"clint\"\n"), HasSubstr("there is no host \"clint\""));
 }
 
+std::string policy_event(const std::string& at, const std::string& change) {
+  return "[[event]]\nat = \"" + at + "\"\nhost = \"client\"\n" + change + "\n";
+}
+
+TEST(PolicyEvents, ChangeTheSchedulerWhileDataFlow) {
+  const auto scenario = parse_scenario(
+      kTwoPaths + policy_event("3s", "scheduler = \"redundant\"") + policy_event("6s", "scheduler = \"ecf\""),
+      "policy");
+  ASSERT_TRUE(scenario.has_value()) << scenario.error();
+  SimulationOptions options;
+  options.records_series = true;
+  const Observed seen{run_simulation(*scenario, options).value()};
+  EXPECT_TRUE(seen.results.is_sound());
+  EXPECT_GT(seen.goodput(1.5, 3), 16);
+  EXPECT_LT(seen.goodput(4, 6), 12) << "both paths carry the same";
+  EXPECT_GT(seen.goodput(7, 9), 15);
+  EXPECT_GT(seen.results.connections[0].wasted_bytes, 2'000'000u) << "10 Mbit/s for 3 s, twice";
+}
+
+TEST(PolicyEvents, ChangeTheCongestionControlWhileDataFlow) {
+  const auto scenario =
+      parse_scenario(kTwoPaths + policy_event("2s", "congestion_control = \"olia\"\nscheduler = \"blest\"") +
+                         policy_event("4s", "congestion_control = \"reno\"") +
+                         policy_event("6s", "congestion_control = \"wvegas\""),
+                     "policy");
+  ASSERT_TRUE(scenario.has_value()) << scenario.error();
+  SimulationOptions options;
+  options.records_series = true;
+  const Observed seen{run_simulation(*scenario, options).value()};
+  EXPECT_TRUE(seen.results.is_sound());
+  for (const double at : {2.0, 4.0, 6.0})
+    EXPECT_GT(seen.goodput(at, at + 0.5), 10) << "the windows were carried over, at " << at;
+}
+
+TEST(PolicyEvents, WhatIsWrongIsSaid) {
+  const auto error = [](const std::string& change) {
+    const auto scenario = parse_scenario(kTwoPaths + policy_event("1s", change), "policy");
+    return scenario ? "no error" : scenario.error();
+  };
+  EXPECT_THAT(error("scheduler = \"reddundant\""), HasSubstr("did you mean \"redundant\""));
+  EXPECT_THAT(error("scheduler = \"ecf\"\nlink = \"one\"\nwhat = 1"), HasSubstr("what"));
+}
+
 }  // namespace
 }  // namespace braid::scenario

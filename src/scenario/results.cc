@@ -92,6 +92,12 @@ double Results::goodput_bits_per_s() const {
   return end > start ? bytes * 8 / (end - start) : 0;
 }
 
+uint64_t Results::wasted_bytes() const {
+  uint64_t bytes = 0;
+  for (const ConnectionResult& c : connections) bytes += c.wasted_bytes;
+  return bytes;
+}
+
 nlohmann::ordered_json Results::to_json() const {
   nlohmann::ordered_json json = {{"scenario", scenario},
                                  {"seed", seed},
@@ -118,6 +124,7 @@ nlohmann::ordered_json Results::to_json() const {
                                   {"from", c.from},
                                   {"to", c.to},
                                   {"bytes", c.bytes},
+                                  {"wasted_bytes", c.wasted_bytes},
                                   {"start_s", c.start_s},
                                   {"end_s", c.end_s},
                                   {"goodput_bits_per_s", c.goodput_bits_per_s},
@@ -199,6 +206,7 @@ std::string Results::to_text() const {
     out += fmt::format("connection {}: {} {} -> {}  {}  {} in {:.3f} s  {}", number, c.kind, c.from, c.to,
                        rate_text(c.goodput_bits_per_s), size_text(static_cast<double>(c.bytes)),
                        c.end_s - c.start_s, outcome(c));
+    if (c.wasted_bytes > 0) out += fmt::format("  wasted {}", size_text(static_cast<double>(c.wasted_bytes)));
     if (c.fallback != "none") out += fmt::format("  plain TCP: {}", c.fallback);
     out += '\n';
     if (c.delay.count > 0) {

@@ -30,6 +30,9 @@ struct SubflowResult {
 struct ConnectionResult {
   std::string kind, from, to;
   uint64_t bytes = 0;  // delivered, both directions
+  /// Payload that went out besides what was new: reinjected, copied (redundancy) or retransmitted; both
+  /// directions.
+  uint64_t wasted_bytes = 0;
   double start_s = 0, end_s = 0, goodput_bits_per_s = 0;
   double longest_gap_s = 0;
   bool is_complete = false, is_intact = true;
@@ -79,8 +82,9 @@ struct Results {
   bool is_real_time = false;
   double elapsed_s = 0;
   uint64_t packet_hops = 0, events = 0;
-  uint64_t retransmissions = 0;  // segments, of all hosts; a host that was restarted has forgotten
-  DelaySummary delay;            // of all connections together
+  uint64_t retransmissions = 0;   // segments, of all hosts; a host that was restarted has forgotten
+  uint64_t wasted_bytes() const;  ///< of all connections
+  DelaySummary delay;             // of all connections together
   std::vector<ConnectionResult> connections;
   std::vector<LinkResult> links;
   std::vector<HostResult> hosts;

@@ -12,6 +12,7 @@
 
 #include "config/closest.h"
 #include "config/connection_settings.h"
+#include "mptcp/coupled/coupled.h"
 #include "scenario/flow_trace.h"
 #include "scenario/link_reader.h"
 #include "scenario/override.h"
@@ -52,6 +53,7 @@ class Reader {
   void read_middleboxes(TomlTable& table, LinkSpec& link);
   void read_event(const toml::table& table);
   void read_host_event(TomlTable& table, const std::string& link, EventSpec& event);
+  void read_policy_event(TomlTable& table, EventSpec& event);
   void read_workload(const toml::table& table);
   void read_program(const toml::table& table);
   void read_what_it_does(TomlTable& table, const std::string& kind, WorkloadSpec& workload);
@@ -101,7 +103,8 @@ void Reader::read_hosts(const toml::table* hosts) {
     table.refuse_others();
     if (!node.is_table()) continue;
     toml::table connection = *node.as_table();
-    for (const char* other : {"stack", "subflows", "add_addr_accepted"}) connection.erase(other);
+    // `paths` goes by links, which only the simulator's interfaces are: a daemon's file has addresses.
+    for (const char* other : {"stack", "subflows", "add_addr_accepted", "paths"}) connection.erase(other);
     std::ostringstream text;
     text << connection;
     spec.connection_toml = text.str();
@@ -192,8 +195,18 @@ std::string Reader::read_node(TomlTable& table, std::string_view key) {
   return name;
 }
 
+void Reader::read_policy_event(TomlTable& table, EventSpec& event) {
+  event.kind = EventSpec::Kind::kPolicy;
+  table.read_choice("scheduler", event.scheduler, mptcp::scheduler_names());
+  table.read_choice("congestion_control", event.congestion_control, mptcp::all_congestion_control_names());
+  if (host(event.subject).is_linux)
+    table.complain("host",
+                   fmt::format("{} has the stack of Linux: only Braid's changes them", event.subject));
+}
+
 void Reader::read_host_event(TomlTable& table, const std::string& link, EventSpec& event) {
   event.subject = read_node(table, "host");
+  if (table.has("scheduler") || table.has("congestion_control")) return read_policy_event(table, event);
   static const std::vector<std::pair<std::string, EventSpec::Kind>> kActions = {
       {"restart", EventSpec::Kind::kHostRestart},
       {"remove-address", EventSpec::Kind::kAddressRemoved},

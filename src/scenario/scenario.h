@@ -55,12 +55,14 @@ struct EventSpec {
     kAddressRemoved,
     kBackup,   // the host's subflows on the link become backup
     kRegular,  // and regular ones again
+    kPolicy,   // the host's connections, those that are open, change scheduler or congestion control
   };
   bool is_of_host() const { return kind >= Kind::kHostRestart; }
   Time at{};
   Kind kind = Kind::kLinkDown;
-  std::string subject;  // the link, or the host
-  std::string link;     // kAddressAdded ... kRegular: of the host
+  std::string subject;                        // the link, or the host
+  std::string link;                           // kAddressAdded ... kRegular: of the host
+  std::string scheduler, congestion_control;  // kPolicy; empty: stays
   bool is_silent = true;
   std::array<sim::LinkConfig, 2> directions;  // kLinkSet
 };

@@ -282,5 +282,36 @@ TEST(Examples, AllRun) {
   EXPECT_GE(count, 10u);
 }
 
+// Links are interfaces: rules for paths go by their names.
+TEST(ScenarioFile, PathsHaveWeightsByLink) {
+  const auto scenario = parse_scenario(R"(
+duration = "10s"
+[hosts.client]
+scheduler = "weighted"
+strict_shares = true
+[[hosts.client.paths]]
+interface = "b"
+weight = 3
+[links.a]
+between = ["client", "server"]
+rate = "20 Mbit/s"
+delay = "10ms"
+[links.b]
+between = ["client", "server"]
+rate = "20 Mbit/s"
+delay = "10ms"
+[[workload]]
+from = "client"
+to = "server"
+)",
+                                       "weights");
+  ASSERT_TRUE(scenario.has_value()) << scenario.error();
+  const Results results = simulate(*scenario);
+  ASSERT_EQ(results.connections[0].subflows.size(), 2u);
+  const auto& subflows = results.connections[0].subflows;
+  EXPECT_NEAR(static_cast<double>(subflows[1].sent_bytes) / static_cast<double>(subflows[0].sent_bytes), 3,
+              0.2);
+}
+
 }  // namespace
 }  // namespace braid::scenario

@@ -132,7 +132,9 @@ ConnectionResult Simulation::result_of(const Flow& flow) {
   result.delay = summarise(traffic.delays());
   result.sender_memory_max = flow.sender_memory_max;
   result.receiver_memory_max = flow.receiver_memory_max;
-  const mptcp::ConnectionInfo info = traffic.info(false);
+  const mptcp::ConnectionInfo info = traffic.info(false), peer = traffic.info(true);
+  result.wasted_bytes =
+      info.reinjected_bytes + info.retransmitted_bytes + peer.reinjected_bytes + peer.retransmitted_bytes;
   result.multipath = to_string(info.multipath);
   result.fallback = to_string(info.fallback);
   for (const mptcp::SubflowInfo& s : info.subflows) {

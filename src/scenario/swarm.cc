@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "base/random.h"
+#include "mptcp/coupled/coupled.h"
 #include "mptcp/scheduler/scheduler.h"
 #include "scenario/link_reader.h"
 #include "scenario/simulation.h"
@@ -96,7 +97,7 @@ HostSpec draw_host(Dice& dice, std::string name) {
   c.is_multipath = !dice.one_in(8);
   c.require_checksum = dice.one_in(3);
   c.scheduler = dice.pick(mptcp::scheduler_names());
-  c.congestion_control = dice.pick(std::vector<std::string>{"reno", "cubic", "lia"});
+  c.congestion_control = dice.pick(mptcp::all_congestion_control_names());
   c.autotune = !dice.one_in(4);
   if (dice.one_in(2)) c.send_buffer_bytes = static_cast<uint64_t>(dice.over_magnitudes(16e3, 4e6));
   if (dice.one_in(2)) c.receive_buffer_bytes = static_cast<uint64_t>(dice.over_magnitudes(16e3, 4e6));
@@ -137,6 +138,17 @@ void draw_events(Dice& dice, const Strengths& s, Time heal, Scenario& plan) {
         direction.bits_per_second = static_cast<uint64_t>(dice.over_magnitudes(2e5, 50e6));
         direction.delay = Duration(static_cast<int64_t>(dice.over_magnitudes(1e5, 2e8)));
       }
+      plan.events.push_back(change);
+    }
+  }
+  for (const HostSpec& host : plan.hosts) {
+    for (uint64_t i = 0; s.changes > 0 && i < dice.between(0, 3); ++i) {
+      EventSpec change;
+      change.at = moment();
+      change.kind = EventSpec::Kind::kPolicy;
+      change.subject = host.name;
+      if (!dice.one_in(3)) change.scheduler = dice.pick(mptcp::scheduler_names());
+      if (!dice.one_in(3)) change.congestion_control = dice.pick(mptcp::all_congestion_control_names());
       plan.events.push_back(change);
     }
   }
@@ -302,10 +314,12 @@ std::string describe(const Scenario& plan) {
     for (const MiddleboxSpec& box : link.middleboxes) out += fmt::format(", {}", box.kind);
     out += '\n';
   }
-  static constexpr std::array<const char*, 4> kKinds = {"down", "up", "set", "restart"};
+  static constexpr std::array<const char*, 9> kKinds = {
+      "down", "up", "set", "restart", "address", "no address", "backup", "regular", "policy"};
   for (const EventSpec& e : plan.events)
-    out += fmt::format("  at {:.3f} s {} {}\n", static_cast<double>(e.at.time_since_epoch().count()) / 1e9,
-                       e.subject, kKinds[static_cast<size_t>(e.kind)]);
+    out +=
+        fmt::format("  at {:.3f} s {} {} {} {}\n", static_cast<double>(e.at.time_since_epoch().count()) / 1e9,
+                    e.subject, kKinds.at(static_cast<size_t>(e.kind)), e.scheduler, e.congestion_control);
   for (const WorkloadSpec& w : plan.workloads)
     out += fmt::format("  {} -> {} {} {}\n", w.from, w.to, w.requests ? "requests" : "bytes",
                        w.requests ? *w.requests : w.bytes.value_or(0));

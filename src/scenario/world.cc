@@ -213,6 +213,21 @@ void World::make_given_routes() {
   }
 }
 
+namespace {
+
+void change_policy(sim::HostNode& node, const EventSpec& event, Time now) {
+  for (const host::Host::ConnectionEntry& entry : node.host().connections()) {
+    mptcp::Connection* connection = node.host().find(entry.id);
+    if (connection == nullptr) continue;
+    if (!event.scheduler.empty()) BRAID_CHECK(connection->set_scheduler(event.scheduler, now));
+    if (!event.congestion_control.empty())
+      BRAID_CHECK(connection->set_congestion_control(event.congestion_control, now));
+  }
+  node.settle(now);
+}
+
+}  // namespace
+
 void World::apply(const EventSpec& event) {
   const Time now = network_.now();
   const auto notice = event.is_silent ? sim::Link::Notice::kSilent : sim::Link::Notice::kCarrier;
@@ -235,6 +250,8 @@ void World::apply(const EventSpec& event) {
       return host_addresses_.at(event.subject).set_backup(event.link, true, now);
     case EventSpec::Kind::kRegular:
       return host_addresses_.at(event.subject).set_backup(event.link, false, now);
+    case EventSpec::Kind::kPolicy:
+      return change_policy(host(event.subject), event, now);
   }
 }
 

@@ -12,6 +12,7 @@
 #include "config/closest.h"
 #include "config/connection_settings.h"
 #include "config/toml_reader.h"
+#include "plugin/plugins.h"
 
 namespace braid::service {
 
@@ -104,7 +105,16 @@ void read_sockets(TomlTable table, SocketSettings& sockets, host::HostConfig& ho
   table.refuse_others();
 }
 
+/// Before everything else: other keys name what is in them.
+void load_plugins(TomlTable table, Config& config) {
+  table.read("plugins", config.plugins);
+  for (const std::string& file : config.plugins) {
+    if (const auto done = plugin::load(file); !done) table.complain("plugins", done.error());
+  }
+}
+
 void read_daemon(TomlTable table, Config& config) {
+  table.read("plugins", config.plugins);
   table.read("socket", config.socket_path);
   table.read("pcap", config.capture_path);
   table.read("events", config.events_path);
@@ -168,6 +178,7 @@ tl::expected<Config, std::string> parse_config(std::string_view text, std::strin
   const auto table = [&](std::string_view key) {
     return TomlTable(table_at(root, key, errors), fmt::format("[{}]", key), errors);
   };
+  load_plugins(table("daemon"), config);
   TomlTable connection = table("connection");
   config::read_connection(connection, config.host.connection);
   connection.refuse_others();

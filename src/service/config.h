@@ -24,12 +24,13 @@ struct Config {
   /// Every path is used unless the file says otherwise; the engine's own limits are the kernel's.
   Config() { host.paths.limits = {.subflows = 8, .add_addr_accepted = 8}; }
 
-  host::HostConfig host;           // [connection], [limits], [[endpoint]]
-  io::NetworkConfig network;       // [network]
-  SocketSettings sockets;          // [sockets]
-  std::string socket_path;         // [daemon] socket; empty: $BRAID_SOCKET or the default
-  std::string capture_path;        // [daemon] pcap: a pcap file; empty: none
-  std::string log_level = "info";  // [daemon] log_level
+  host::HostConfig host;             // [connection], [limits], [[endpoint]]
+  io::NetworkConfig network;         // [network]
+  SocketSettings sockets;            // [sockets]
+  std::string socket_path;           // [daemon] socket; empty: $BRAID_SOCKET or the default
+  std::string capture_path;          // [daemon] pcap: a pcap file; empty: none
+  std::string log_level = "info";    // [daemon] log_level
+  std::vector<std::string> plugins;  // [daemon] plugins: loaded when the file is read
   std::string events_path;  // [daemon] events: what connections decide and why, JSON lines; empty: none
 };
 

@@ -21,7 +21,10 @@ TEST(Config, EveryKeyArrives) {
 [connection]
 multipath = false
 checksum = true
-scheduler = "lowest-rtt"
+scheduler = "weighted"
+strict_shares = true
+standby = true
+paths = [{interface = "wlan0", weight = 3}, {address = "192.0.2.0/24", priority = 1, budget = "50 MB"}, {}]
 congestion_control = "lia"
 send_buffer = "8 MiB"
 receive_buffer = 1000000
@@ -56,6 +59,19 @@ log_level = "debug"
   const mptcp::ConnectionConfig& c = config->host.connection;
   EXPECT_FALSE(c.is_multipath);
   EXPECT_TRUE(c.require_checksum);
+  EXPECT_EQ(c.scheduler, "weighted");
+  EXPECT_TRUE(c.scheduler_options.is_share_strict);
+  EXPECT_TRUE(c.scheduler_options.is_standby);
+  ASSERT_EQ(c.paths.size(), 3u);
+  EXPECT_EQ(c.paths[0].policy.weight, 3u);
+  EXPECT_EQ(c.paths[1].policy.priority, 1u);
+  EXPECT_EQ(c.paths[1].policy.budget_bytes, 50'000'000u);
+  EXPECT_TRUE(c.paths[0].fits("wlan0", *wire::IpAddress::parse("192.0.2.7")));
+  EXPECT_FALSE(c.paths[0].fits("wlan1", *wire::IpAddress::parse("192.0.2.7")));
+  EXPECT_TRUE(c.paths[1].fits("any", *wire::IpAddress::parse("192.0.2.7")));
+  EXPECT_FALSE(c.paths[1].fits("any", *wire::IpAddress::parse("198.51.100.7")));
+  EXPECT_FALSE(c.paths[1].fits("any", *wire::IpAddress::parse("2001:db8::1")));
+  EXPECT_TRUE(c.paths[2].fits("any", *wire::IpAddress::parse("2001:db8::1")));
   EXPECT_EQ(c.congestion_control, "lia");
   EXPECT_EQ(c.send_buffer_bytes, 8u << 20);
   EXPECT_EQ(c.receive_buffer_bytes, 1000000u);
@@ -90,6 +106,10 @@ TEST(Config, AnEmptyFileIsTheDefaults) {
 TEST(Config, MistakesAreShownWithTheirPlaceAndWhatWasMeant) {
   EXPECT_EQ(error_of("[connection]\nschedular = \"lowest-rtt\"\n"),
             "braid.toml:2:1: [connection] has no key \"schedular\"; did you mean \"scheduler\"?");
+  EXPECT_THAT(error_of("[connection]\npaths = [{weight = 0}]\n"), HasSubstr("out of range"));
+  EXPECT_THAT(error_of("[connection]\npaths = [{wieght = 1}]\n"), HasSubstr("did you mean \"weight\""));
+  EXPECT_THAT(error_of("[connection]\npaths = [{address = \"192.0.2.0/33\"}]\n"), HasSubstr("prefix"));
+  EXPECT_THAT(error_of("[connection]\npaths = [\"wlan0\"]\n"), HasSubstr("tables"));
   EXPECT_EQ(error_of("[conection]\n"),
             "braid.toml:1:2: unknown table [conection]; did you mean [connection]?");
   EXPECT_EQ(error_of("[limits]\nsubflows = \"many\"\n"),

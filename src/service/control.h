@@ -16,6 +16,9 @@
 //   {"command": "endpoint", "action": "change", "id", "flags" (all of them)}                     {}
 //   {"command": "limits", "action": "show"}        {"subflows", "add_addr_accepted"}
 //   {"command": "limits", "action": "set", "subflows"?, "add_addr_accepted"?}                    the same
+//   {"command": "set", "connection", "scheduler"?, "congestion_control"?}    {"changed"}: how many;
+//   "connection":
+//                             a local token (hexadecimal), a local or remote end, or "all"
 //   {"command": "stop"}      {}: the daemon ends
 #pragma once
 

@@ -4,11 +4,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <optional>
 
 #include "config/closest.h"
 #include "mptcp/counters.h"
+#include "mptcp/coupled/coupled.h"
+#include "mptcp/scheduler/scheduler.h"
 #include "service/config.h"
 #include "tcp/subflow.h"
 
@@ -69,6 +72,8 @@ json to_json(const mptcp::ConnectionInfo& c, Time now) {
           {"sent_bytes", c.sent_bytes},
           {"acked_bytes", c.acked_bytes},
           {"received_bytes", c.received_bytes},
+          {"reinjected_bytes", c.reinjected_bytes},
+          {"retransmitted_bytes", c.retransmitted_bytes},
           {"send_queue_bytes", c.send_queue_bytes},
           {"receive_queue_bytes", c.receive_queue_bytes},
           {"out_of_order_bytes", c.out_of_order_bytes},
@@ -135,12 +140,13 @@ ControlCommands::Result ControlCommands::run(const json& request) {
   if (command == "counters") return counters();
   if (command == "endpoint") return endpoint(request);
   if (command == "limits") return limits(request);
+  if (command == "set") return set(request);
   if (command == "stop") {
     stop_();
     return json::object();
   }
   const std::string_view meant =
-      config::closest(command, {"status", "ss", "counters", "endpoint", "limits", "stop"});
+      config::closest(command, {"status", "ss", "counters", "endpoint", "limits", "set", "stop"});
   return tl::unexpected(
       meant.empty() ? fmt::format("there is no command \"{}\"", command)
                     : fmt::format("there is no command \"{}\"; did you mean \"{}\"?", command, meant));
@@ -275,6 +281,51 @@ ControlCommands::Result ControlCommands::limits(const json& request) {
     live_.host().set_limits(limits);
   }
   return json{{"subflows", limits.subflows}, {"add_addr_accepted", limits.add_addr_accepted}};
+}
+
+namespace {
+
+/// "all", the token that `braid ss` shows, or either end.
+bool is_meant(const std::string& name, const mptcp::ConnectionInfo& info) {
+  return name == "all" || name == info.local.to_string() || name == info.remote.to_string() ||
+         (info.local_token != 0 && name == fmt::format("{:08x}", info.local_token));
+}
+
+tl::expected<std::string, std::string> name_of_one(const json& request, const char* key,
+                                                   const std::vector<std::string>& names) {
+  const auto found = request.find(key);
+  if (found == request.end()) return std::string();
+  if (!found->is_string()) return tl::unexpected(fmt::format("\"{}\" must be a name", key));
+  const std::string name = found->get<std::string>();
+  if (std::ranges::count(names, name) > 0) return name;
+  std::string all;
+  for (const std::string& one : names) all += (all.empty() ? "" : ", ") + one;
+  return tl::unexpected(fmt::format("there is no {} \"{}\": {}", key, name, all));
+}
+
+}  // namespace
+
+ControlCommands::Result ControlCommands::set(const json& request) {
+  const auto which = request.find("connection");
+  if (which == request.end() || !which->is_string())
+    return tl::unexpected(
+        std::string("set: which \"connection\"? A token, an end as `braid ss` shows it, or \"all\""));
+  const auto scheduler = name_of_one(request, "scheduler", mptcp::scheduler_names());
+  if (!scheduler) return tl::unexpected(scheduler.error());
+  const auto control = name_of_one(request, "congestion_control", mptcp::all_congestion_control_names());
+  if (!control) return tl::unexpected(control.error());
+  size_t changed = 0;
+  for (const auto& entry : live_.host().connections()) {
+    if (!is_meant(which->get<std::string>(), entry.info)) continue;
+    mptcp::Connection* connection = live_.host().find(entry.id);
+    if (connection == nullptr) continue;
+    if (!scheduler->empty()) connection->set_scheduler(*scheduler, live_.now());
+    if (!control->empty()) connection->set_congestion_control(*control, live_.now());
+    ++changed;
+  }
+  if (changed == 0 && *which != "all")
+    return tl::unexpected(fmt::format("there is no connection \"{}\"", which->get<std::string>()));
+  return json{{"changed", changed}};
 }
 
 }  // namespace braid::service

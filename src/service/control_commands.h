@@ -28,6 +28,7 @@ class ControlCommands {
   Result add_endpoint(const nlohmann::json& request);
   Result change_endpoint(const nlohmann::json& request);
   Result limits(const nlohmann::json& request);
+  Result set(const nlohmann::json& request);
 
   io::LiveHost& live_;
   io::Network& network_;

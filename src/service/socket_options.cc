@@ -8,9 +8,10 @@
 #include <cstring>
 #include <string>
 
+#include "braid/socket_options.h"
 #include "mptcp/coupled/coupled.h"
+#include "mptcp/scheduler/scheduler.h"
 #include "service/socket_protocol.h"
-#include "tcp/congestion_control.h"
 
 namespace braid::service {
 
@@ -105,8 +106,7 @@ std::string text_of(std::span<const std::byte> value) {
 }
 
 bool is_congestion_control(const std::string& name) {
-  const auto has = [&](const std::vector<std::string>& names) { return std::ranges::count(names, name) > 0; };
-  return has(tcp::congestion_control_names()) || has(mptcp::coupled_names());
+  return std::ranges::count(mptcp::all_congestion_control_names(), name) > 0;
 }
 
 // IP_TOS and IPV6_TCLASS may come as a single octet.
@@ -139,6 +139,13 @@ int SocketOptions::set(int level, int name, std::span<const std::byte> value) {
     if (!is_congestion_control(text)) return ENOENT;
     text.resize(kCongestionNameSize);
     store(level, name, std::as_bytes(std::span(text)));
+    return 0;
+  }
+  if (level == SOL_MPTCP && name == BRAID_SCHEDULER) {
+    const std::string text = text_of(value);
+    if (text.empty()) return EINVAL;
+    if (mptcp::make_scheduler(text) == nullptr) return ENOENT;
+    store(level, name, std::as_bytes(std::span(text.c_str(), text.size() + 1)));
     return 0;
   }
   if (level == IPPROTO_IP && name == IP_OPTIONS) return value.empty() ? 0 : ENOPROTOOPT;
@@ -229,6 +236,7 @@ void SocketOptions::store(int level, int name, std::span<const std::byte> value)
 
 void SocketOptions::apply(mptcp::ConnectionConfig& config) const {
   if (find(IPPROTO_TCP, TCP_NODELAY) != nullptr) config.no_delay = integer(IPPROTO_TCP, TCP_NODELAY) != 0;
+  if (const Stored* s = find(SOL_MPTCP, BRAID_SCHEDULER)) config.scheduler = text_of(s->value);
   if (const Stored* s = find(IPPROTO_TCP, TCP_CONGESTION)) config.congestion_control = text_of(s->value);
   if (find(IPPROTO_TCP, TCP_SYNCNT) != nullptr) {
     config.subflow.syn_attempts = static_cast<uint32_t>(integer(IPPROTO_TCP, TCP_SYNCNT)) + 1;
@@ -253,6 +261,8 @@ void SocketOptions::apply(int level, int name, mptcp::Connection& connection, Ti
     if (name == SO_SNDBUF) connection.set_send_buffer(buffer());
     if (name == SO_RCVBUF) connection.set_receive_buffer(buffer());
   }
+  if (level == SOL_MPTCP && name == BRAID_SCHEDULER)
+    connection.set_scheduler(text_of(find(level, name)->value), now);
   if (level == IPPROTO_TCP) {
     if (name == TCP_NODELAY) connection.set_no_delay(integer(level, name) != 0, now);
     if (name == TCP_CORK) connection.set_cork(integer(level, name) != 0, now);
@@ -273,7 +283,8 @@ void SocketOptions::apply(int level, int name, mptcp::Connection& connection, Ti
 
 void SocketOptions::apply_all(mptcp::Connection& connection, Time now) const {
   for (const Stored& stored : stored_) {
-    const bool is_in_config = stored.level == IPPROTO_TCP && stored.name != TCP_CORK;
+    const bool is_in_config =
+        (stored.level == IPPROTO_TCP && stored.name != TCP_CORK) || stored.level == SOL_MPTCP;
     if (!is_in_config) apply(stored.level, stored.name, connection, now);
   }
 }

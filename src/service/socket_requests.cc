@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "braid/socket_options.h"
 #include "service/address_conversion.h"
 #include "service/socket_service.h"
 #include "service/tcp_info.h"
@@ -279,6 +280,14 @@ Answer SocketService::get_option(const AppSocket& socket, const ReceivedRequest&
     if (!info.subflows.empty()) answer.value = value_of<int>(static_cast<int>(info.subflows.front().mss));
   }
   if (!answer.value.empty()) return answer;
+  if (level == SOL_MPTCP && name == BRAID_SCHEDULER) {
+    mptcp::ConnectionConfig config = live_.host().config().connection;
+    socket.options.apply(config);
+    const std::string text = connection != nullptr ? connection->info().scheduler : config.scheduler;
+    const auto bytes = std::as_bytes(std::span(text.c_str(), text.size() + 1));
+    answer.value.assign(bytes.begin(), bytes.end());
+    return answer;
+  }
   answer.header.error = socket.options.get(level, name, answer.value);
   if (answer.header.error == ENOPROTOOPT && level == IPPROTO_TCP && name == TCP_CONGESTION) {
     const std::string& standard = live_.host().config().connection.congestion_control;

@@ -37,6 +37,35 @@ say(answer == hashlib.sha256(data).digest())
   EXPECT_EQ(server.finish(), "from 192.0.2.1\n");
 }
 
+// include/braid/socket_options.h
+TEST(Transfer, TheSchedulerIsASocketOption) {
+  Worlds worlds;
+  Program server = worlds.server.python(kDigestServer);
+  ASSERT_EQ(server.read_line(), "listening");
+  Program client = worlds.client.python(R"(
+import hashlib
+SOL_MPTCP, BRAID_SCHEDULER = 284, 0x4201
+def which(s): return s.getsockopt(SOL_MPTCP, BRAID_SCHEDULER, 64).rstrip(b'\0').decode()
+data = os.urandom(4 << 20)
+s = socket.socket()
+say(which(s))
+s.setsockopt(SOL_MPTCP, BRAID_SCHEDULER, b'redundant')
+say(which(s))
+s.connect((THERE, 7000))
+say(which(s))
+for i, scheduler in enumerate([b'ecf', b'weighted', b'redundant', b'blest']):
+    s.sendall(data[i << 20:i + 1 << 20])
+    s.setsockopt(SOL_MPTCP, BRAID_SCHEDULER, scheduler)
+    say(which(s))
+say(outcome(s.setsockopt, SOL_MPTCP, BRAID_SCHEDULER, b'no-such'))
+s.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b'balia')
+s.shutdown(socket.SHUT_WR)
+say(receive(s, 1000) == hashlib.sha256(data).digest())
+)");
+  EXPECT_EQ(client.finish(),
+            "lowest-rtt\nredundant\nredundant\necf\nweighted\nredundant\nblest\nENOENT\nTrue\n");
+}
+
 TEST(Transfer, SendsFilesWithoutCopying) {
   Worlds worlds;
   Program server = worlds.server.python(kDigestServer);

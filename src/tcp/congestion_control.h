@@ -2,7 +2,7 @@
 // LossRecovery's business; how fast to send into the loss is PRR's; this only says how large the window is.
 //
 // To add one: derive from this or from Reno (reno.h, the smallest), and add a line to the table in
-// congestion_control.cc.
+// congestion_control.cc; or register it from a plug-in (docs/extending.md).
 #pragma once
 
 #include <cstdint>
@@ -69,6 +69,10 @@ class CongestionControl {
   /// The subflow is gone: a coupled algorithm leaves its group.
   virtual void on_closed() {}
 
+  /// It takes another algorithm's place while data flow, and goes on with that one's window. By default it
+  /// begins with the initial window instead.
+  virtual void take_over(uint64_t /*cwnd_bytes*/, uint64_t /*ssthresh_bytes*/) {}
+
   virtual uint64_t cwnd_bytes() const = 0;
   virtual uint64_t ssthresh_bytes() const = 0;
   bool in_slow_start() const { return cwnd_bytes() < ssthresh_bytes(); }
@@ -80,5 +84,8 @@ using CongestionControlFactory = std::function<std::unique_ptr<CongestionControl
 /// mptcp/coupled. Nothing for an unknown name.
 std::unique_ptr<CongestionControl> make_congestion_control(std::string_view name, uint32_t mss_bytes);
 std::vector<std::string> congestion_control_names();
+/// Adds one to those that a process knows; for plug-ins, before any host is made. False: the name is taken.
+/// (Who registers sees to it that no coupled algorithm has the name.)
+bool register_congestion_control(std::string_view name, CongestionControlFactory factory);
 
 }  // namespace braid::tcp

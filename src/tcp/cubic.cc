@@ -127,6 +127,14 @@ void Cubic::on_idle_restart(Duration) {
   w.epoch_start = kNever;
 }
 
+/// An epoch that starts flat: nothing is known of the window before a loss.
+void Cubic::take_over(uint64_t cwnd_bytes, uint64_t ssthresh_bytes) {
+  window_ = {.cwnd_bytes = static_cast<double>(std::max<uint64_t>(cwnd_bytes, mss_bytes_)),
+             .ssthresh_bytes = ssthresh_bytes};
+  before_reduction_ = window_;
+  if (ssthresh_bytes != UINT64_MAX) hystart_.finish();
+}
+
 void Cubic::set_mss(uint32_t mss_bytes) {
   mss_bytes_ = mss_bytes;
   window_.cwnd_bytes = std::max(window_.cwnd_bytes, static_cast<double>(mss_bytes));

@@ -17,6 +17,7 @@ class Cubic final : public CongestionControl {
   void on_spurious() override;
   void on_idle_restart(Duration idle) override;
   void set_mss(uint32_t mss_bytes) override;
+  void take_over(uint64_t cwnd_bytes, uint64_t ssthresh_bytes) override;
   uint64_t cwnd_bytes() const override;
   uint64_t ssthresh_bytes() const override { return window_.ssthresh_bytes; }
 

@@ -141,9 +141,11 @@ void LossRecovery::set_rto_backoff_max(Duration max) {
 
 void LossRecovery::set_congestion_control(std::unique_ptr<CongestionControl> congestion_control) {
   BRAID_CHECK(congestion_control != nullptr);
+  const uint64_t cwnd_bytes = state_->cc->cwnd_bytes(), ssthresh_bytes = state_->cc->ssthresh_bytes();
   state_->cc->on_closed();
   state_->cc = std::move(congestion_control);
   state_->cc->set_mss(state_->config.mss_bytes);
+  state_->cc->take_over(cwnd_bytes, ssthresh_bytes);
   state_->spurious.cancel();
 }
 

@@ -14,9 +14,21 @@ void Reno::on_ack(const AckSample& sample) {
     if (acked == 0) return;
   }
   fraction_bytes_ += increase_bytes(sample, acked);
-  const auto whole = static_cast<uint64_t>(fraction_bytes_);
+  const auto whole = static_cast<int64_t>(fraction_bytes_);
   fraction_bytes_ -= static_cast<double>(whole);
-  cwnd_bytes_ += whole;
+  const auto grown = static_cast<int64_t>(cwnd_bytes_) + whole;
+  cwnd_bytes_ = static_cast<uint64_t>(std::max<int64_t>(grown, mss_bytes_));
+}
+
+void Reno::set_window(uint64_t cwnd_bytes, uint64_t ssthresh_bytes) {
+  cwnd_bytes_ = std::max<uint64_t>(cwnd_bytes, mss_bytes_);
+  ssthresh_bytes_ = ssthresh_bytes;
+  fraction_bytes_ = 0;
+}
+
+void Reno::take_over(uint64_t cwnd_bytes, uint64_t ssthresh_bytes) {
+  set_window(cwnd_bytes, ssthresh_bytes);
+  before_reduction_ = {cwnd_bytes_, ssthresh_bytes_};
 }
 
 double Reno::increase_bytes(const AckSample&, uint64_t acked_bytes) {

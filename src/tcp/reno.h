@@ -18,15 +18,19 @@ class Reno : public CongestionControl {
   void on_spurious() override;
   void on_idle_restart(Duration idle) override;
   void set_mss(uint32_t mss_bytes) override;
+  void take_over(uint64_t cwnd_bytes, uint64_t ssthresh_bytes) override;
   uint64_t cwnd_bytes() const override { return cwnd_bytes_; }
   uint64_t ssthresh_bytes() const override { return ssthresh_bytes_; }
 
  protected:
   /// By how many octets (parts of octets add up) `acked_bytes` lets the window grow in congestion avoidance.
+  /// May be negative; the window never falls under a segment.
   virtual double increase_bytes(const AckSample& sample, uint64_t acked_bytes);
   /// RFC 5681, 3.1, equation 4.
   virtual uint64_t reduced_window_bytes(const LossSample& sample) const;
   uint32_t mss_bytes() const { return mss_bytes_; }
+  /// For algorithms that set their window themselves. At least a segment.
+  void set_window(uint64_t cwnd_bytes, uint64_t ssthresh_bytes);
 
  private:
   struct Window {

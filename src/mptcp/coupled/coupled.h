@@ -17,8 +17,10 @@ class CoupledGroup {
   virtual std::unique_ptr<tcp::CongestionControl> make_member(uint32_t mss_bytes) = 0;
 };
 
-/// "lia" (RFC 6356); nothing for a name that is not a coupled algorithm's.
+/// "lia", "olia", "balia", "wvegas"; nothing for a name that is not a coupled algorithm's.
 std::unique_ptr<CoupledGroup> make_coupled_group(std::string_view name);
 std::vector<std::string> coupled_names();
+/// Those, and the uncoupled ones: what ConnectionConfig::congestion_control may be.
+std::vector<std::string> all_congestion_control_names();
 
 }  // namespace braid::mptcp

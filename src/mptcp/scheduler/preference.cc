@@ -1,6 +1,8 @@
 #include "mptcp/scheduler/preference.h"
 
 #include <algorithm>
+#include <numeric>
+#include <tuple>
 
 namespace braid::mptcp {
 
@@ -31,6 +33,24 @@ bool is_preferred(const ScheduleInput& input) {
   const Preference mine = preference_of(*input.asking);
   return mine != Preference::kUnusable &&
          std::ranges::none_of(input.subflows, [&](const SubflowView& s) { return preference_of(s) < mine; });
+}
+
+void rank_by_rtt(std::span<const SubflowView> subflows, std::span<uint8_t> order) {
+  std::iota(order.begin(), order.end(), uint8_t{0});
+  const auto key = [&](uint8_t position) {
+    const SubflowView& s = subflows[position];
+    return std::tuple(preference_of(s), s.srtt == Duration{0} ? Duration::max() : s.srtt, s.index);
+  };
+  std::sort(order.begin(), order.end(), [&](uint8_t a, uint8_t b) { return key(a) < key(b); });
+}
+
+const SubflowView* fastest_peer(const ScheduleInput& input) {
+  const SubflowView* fastest = nullptr;
+  for (const SubflowView& s : input.subflows) {
+    if (preference_of(s) != preference_of(*input.asking) || s.srtt == Duration{0}) continue;
+    if (fastest == nullptr || s.srtt < fastest->srtt) fastest = &s;
+  }
+  return fastest;
 }
 
 uint64_t grant_size(const ScheduleInput& input) {

@@ -16,6 +16,14 @@ Preference preference_of(const SubflowView& subflow);
 /// Whether the asking subflow is of the best kind there is.
 bool is_preferred(const ScheduleInput& input);
 
+/// For rank(): by preference, then by smoothed RTT. A subflow without a sample comes last of its kind: it
+/// gets one as soon as the others are full.
+void rank_by_rtt(std::span<const SubflowView> subflows, std::span<uint8_t> order);
+
+/// The one with the least RTT among those of the asking subflow's kind whose RTT is known, itself included;
+/// null if none is.
+const SubflowView* fastest_peer(const ScheduleInput& input);
+
 /// What the asking subflow may have, its turn given: one super-segment, cut to whole segments unless it is
 /// all that waits. Less than a segment only when nothing is under way that would make more room.
 uint64_t grant_size(const ScheduleInput& input);

@@ -18,7 +18,8 @@ MEASURES = [("goodput_bits_per_s", 1e-6, "Mbit/s", "Goodput: what the applicatio
             ("delay_p50_s", 1e3, "ms", "Delay that the application sees: median"),
             ("delay_p95_s", 1e3, "ms", "Delay that the application sees: 95 %"),
             ("delay_p99_s", 1e3, "ms", "Delay that the application sees: 99 %"),
-            ("retransmissions", 1, "segments", "Retransmissions")]
+            ("retransmissions", 1, "segments", "Retransmissions"),
+            ("wasted_bytes", 1e-6, "MB", "Wasted: sent more than once, or on more than one path")]
 #: From the least to the most value, zero left out; beyond that a linear axis shows the largest only.
 WIDE = 50
 

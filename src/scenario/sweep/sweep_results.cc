@@ -21,6 +21,7 @@ constexpr std::array<MeasureName, kMeasures> kNames = {{
     {"delay_p50_s", "delay p50 ms", 1e3, 1},
     {"delay_p95_s", "p95 ms", 1e3, 1},
     {"delay_p99_s", "p99 ms", 1e3, 1},
+    {"wasted_bytes", "wasted MB", 1e-6, 3},
 }};
 
 /// RFC 4180.
@@ -65,6 +66,7 @@ SweepRun SweepRun::of(const Results& results) {
   run.is_sound = results.is_sound();
   run.values[static_cast<size_t>(Measure::kGoodput)] = results.goodput_bits_per_s();
   run.values[static_cast<size_t>(Measure::kRetransmissions)] = static_cast<double>(results.retransmissions);
+  run.values[static_cast<size_t>(Measure::kWasted)] = static_cast<double>(results.wasted_bytes());
   if (results.delay.count > 0) {
     run.values[static_cast<size_t>(Measure::kDelayMedian)] = results.delay.median;
     run.values[static_cast<size_t>(Measure::kDelayP95)] = results.delay.p95;

@@ -13,14 +13,14 @@
 namespace braid::scenario {
 
 /// What a sweep measures of each run.
-enum class Measure : uint8_t { kGoodput, kRetransmissions, kDelayMedian, kDelayP95, kDelayP99 };
-inline constexpr size_t kMeasures = 5;
+enum class Measure : uint8_t { kGoodput, kRetransmissions, kDelayMedian, kDelayP95, kDelayP99, kWasted };
+inline constexpr size_t kMeasures = 6;
 
 /// One simulation: of one combination, with one seed.
 struct SweepRun {
   uint64_t seed = 0;
   bool is_sound = true;  // no connection failed, no byte was wrong
-  /// bit/s, segments, and seconds; delays only where a workload has them.
+  /// bit/s, segments, seconds, and octets; delays only where a workload has them.
   std::array<std::optional<double>, kMeasures> values;
 
   static SweepRun of(const Results& results);

@@ -145,8 +145,9 @@ TEST(SweepTables, HaveMeansAndDeviations) {
   EXPECT_EQ(results.rows[0].statistic(Measure::kGoodput)->deviation, 1e6);
   EXPECT_EQ(results.to_csv(),
             "a.b,c,seeds,failed,goodput_bits_per_s,goodput_bits_per_s_sd,retransmissions,retransmissions_sd,"
-            "delay_p50_s,delay_p50_s_sd,delay_p95_s,delay_p95_s_sd,delay_p99_s,delay_p99_s_sd\n"
-            "1,\"x,\"\"y\"\"\",3,0,2000000,1000000,7,0,,,,,,\n");
+            "delay_p50_s,delay_p50_s_sd,delay_p95_s,delay_p95_s_sd,delay_p99_s,delay_p99_s_sd,wasted_bytes,"
+            "wasted_bytes_sd\n"
+            "1,\"x,\"\"y\"\"\",3,0,2000000,1000000,7,0,,,,,,,,\n");
   EXPECT_EQ(results.to_text(),
             "test: 1 combination, 3 seeds each: mean ± standard deviation\n\n"
             "a.b   c       goodput Mbit/s   retransmitted\n"
