@@ -96,10 +96,10 @@ void Connection::Impl::set_backup(uint8_t index, bool is_backup) {
   env.wake(self);
 }
 
-void Connection::Impl::close_subflow(uint8_t index) {
+void Connection::Impl::close_subflow(uint8_t index, SubflowEnd why) {
   MptcpSubflow* subflow = find_subflow(index);
   if (subflow == nullptr || subflow->is_closed) return;
-  subflow->end = SubflowEnd::kRemoved;
+  subflow->end = why;
   subflow->is_close_due = true;
   is_settling_due = true;
   env.wake(self);

@@ -47,15 +47,31 @@ std::unique_ptr<tcp::CongestionControl> Connection::Impl::make_congestion_contro
   return made != nullptr ? std::move(made) : tcp::make_congestion_control("cubic", mss_bytes);
 }
 
-MptcpSubflow* Connection::Impl::add_subflow(const wire::FourTuple& tuple) {
-  const tcp::SubflowConfig made = subflow_config(tuple);
+/// The DSCP is the upper six bits of the traffic class (RFC 2474, 3); ECN's two stay the subflow's.
+MptcpSubflow* Connection::Impl::add_subflow(const wire::FourTuple& tuple, std::optional<uint8_t> label) {
+  tcp::SubflowConfig made = subflow_config(tuple);
+  if (label) made.traffic_class = static_cast<uint8_t>(*label << 2);
   auto subflow = std::make_unique<MptcpSubflow>(made, tuple, env.initial_sequence(tuple, now),
                                                 env.timestamp_offset(tuple), self, env.chunks(),
                                                 make_congestion_control(made.mss));
+  subflow->label = label;
   while (find_subflow(subflow->index) != nullptr) ++subflow->index;
   if (!env.bind_subflow(self, *subflow)) return nullptr;
   subflows.push_back(std::move(subflow));
   return subflows.back().get();
+}
+
+std::optional<uint8_t> Connection::Impl::label_of_initial() const {
+  if (config.path_manager != "label" || config.labels.empty()) return {};
+  return config.labels.front();
+}
+
+/// The way back is the way there: the peer's label, if it is one of ours. Others are not taken over, since
+/// they could be worth money to our network.
+std::optional<uint8_t> Connection::Impl::label_of(const wire::TcpSegment& syn) const {
+  const auto label = static_cast<uint8_t>(syn.traffic_class >> 2);
+  if (std::ranges::find(config.labels, label) == config.labels.end()) return {};
+  return label;
 }
 
 MptcpSubflow* Connection::Impl::find_subflow(uint8_t index) {
@@ -103,7 +119,8 @@ PathSubflow Connection::Impl::path_of(const MptcpSubflow& subflow) const {
           .local_id = subflow.local_id,
           .remote_id = subflow.remote_id,
           .is_backup = subflow.is_backup_for_us,
-          .was_opened_by_us = subflow.was_opened_by_us};
+          .was_opened_by_us = subflow.was_opened_by_us,
+          .label = subflow.label};
 }
 
 Duration Connection::Impl::largest_srtt() const {
@@ -273,8 +290,11 @@ void Connection::Impl::on_last_subflow_gone(const MptcpSubflow& subflow, bool is
 
   if (negotiation.state == MultipathState::kEstablished) {
     // Break before make. A RST, unlike silence, says that the peer has forgotten the connection, unless
-    // there was more than one path: then it may be that path's alone.
-    const bool is_path_lost = reason == tcp::CloseReason::kTimedOut || subflow.end.has_value();
+    // there was more than one path: then it may be that path's alone. One that ends its subflow by FIN, and
+    // not its data by DATA_FIN, may have another path soon.
+    const bool is_only_subflow_finished = reason == tcp::CloseReason::kFinished && !receiving.is_fin_consumed;
+    const bool is_path_lost =
+        reason == tcp::CloseReason::kTimedOut || subflow.end.has_value() || is_only_subflow_finished;
     if (is_path_lost || is_path_manager_busy || (negotiation.is_server && most_subflows > 1)) {
       timer(ConnectionTimer::kSurvive) = now + config.survive_without_subflows;
       return;
