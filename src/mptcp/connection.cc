@@ -196,7 +196,7 @@ void Connection::set_receive_buffer(uint64_t bytes) {
 
 // ---- commands about paths
 
-PathError Connection::open_path(SubflowRequest request, Time now) {
+tl::expected<uint8_t, PathError> Connection::open_path(SubflowRequest request, Time now) {
   impl_->now = now;
   return impl_->open_path(std::move(request));
 }

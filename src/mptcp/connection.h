@@ -159,7 +159,8 @@ class Connection final : public tcp::Upper, public PathActions {
 
   // ---- commands about paths, whatever the path manager (a program's: docs/path-managers.md)
   /// local_id is found by itself; remote_id 0: likewise, when the peer answers.
-  PathError open_path(SubflowRequest request, Time now);
+  /// The subflow's index; it is up, or given up, later.
+  tl::expected<uint8_t, PathError> open_path(SubflowRequest request, Time now);
   /// It is not opened again by itself. The last one may go too: the connection then waits for another.
   PathError close_path(uint8_t index, Time now);
   PathError set_path_backup(uint8_t index, bool is_backup, Time now);

@@ -278,7 +278,7 @@ struct Connection::Impl {
   void schedule_announcements();
 
   // ---- path_commands.cc: what a program wants of the paths
-  PathError open_path(SubflowRequest request);
+  tl::expected<uint8_t, PathError> open_path(SubflowRequest request);
   PathError close_path(uint8_t index);
   PathError set_path_backup(uint8_t index, bool is_backup);
   tl::expected<uint8_t, PathError> announce_address(const wire::IpAddress& address, uint16_t port,

@@ -6,12 +6,14 @@
 
 namespace braid::mptcp {
 
-PathError Connection::Impl::open_path(SubflowRequest request) {
+tl::expected<uint8_t, PathError> Connection::Impl::open_path(SubflowRequest request) {
   if (!request.local.address.is_unspecified()) {
     request.local_id = local_id_of(request.local.address);
     request.is_backup = request.is_backup || is_backup_endpoint(request.local_id);
   }
-  return open_subflow(std::move(request));
+  const PathError refusal = open_subflow(std::move(request));
+  if (refusal != PathError::kNone) return tl::unexpected(refusal);
+  return subflows.back()->index;
 }
 
 PathError Connection::Impl::close_path(uint8_t index) {

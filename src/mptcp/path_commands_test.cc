@@ -23,8 +23,11 @@ class PathCommands : public ::testing::Test {
     ASSERT_TRUE(pair.is_multipath());
   }
   PathError open_second() {
-    return pair.client.connection->open_path(
-        {.local = {client_address(1), 0}, .remote = {server_address(0), kServerPort}}, pair.now);
+    return open_path({.local = {client_address(1), 0}, .remote = {server_address(0), kServerPort}});
+  }
+  PathError open_path(const SubflowRequest& request) {
+    const auto opened = pair.client.connection->open_path(request, pair.now);
+    return opened ? PathError::kNone : opened.error();
   }
   size_t subflows() { return pair.subflows(pair.client); }
   SubflowInfo of(const Side& side, size_t i) { return side.connection->info().subflows.at(i); }
@@ -113,13 +116,11 @@ TEST_F(PathCommands, RefusalsHaveAReason) {
   open("application");
   Connection& client = *pair.client.connection;
   const wire::Endpoint server{server_address(0), kServerPort};
-  EXPECT_EQ(
-      client.open_path({.local = {*wire::IpAddress::parse("192.0.2.99"), 0}, .remote = server}, pair.now),
-      PathError::kNotOurAddress);
-  EXPECT_EQ(
-      client.open_path({.local = {*wire::IpAddress::parse("2001:db8::1"), 0}, .remote = server}, pair.now),
-      PathError::kFamilies);
-  EXPECT_EQ(client.open_path({.local = client.local(), .remote = server}, pair.now), PathError::kInUse);
+  EXPECT_EQ(open_path({.local = {*wire::IpAddress::parse("192.0.2.99"), 0}, .remote = server}),
+            PathError::kNotOurAddress);
+  EXPECT_EQ(open_path({.local = {*wire::IpAddress::parse("2001:db8::1"), 0}, .remote = server}),
+            PathError::kFamilies);
+  EXPECT_EQ(open_path({.local = client.local(), .remote = server}), PathError::kInUse);
   EXPECT_EQ(client.close_path(9, pair.now), PathError::kNoSuchSubflow);
   EXPECT_EQ(client.set_path_backup(9, true, pair.now), PathError::kNoSuchSubflow);
   EXPECT_EQ(client.withdraw_address(9, pair.now), PathError::kNoSuchAddress);
@@ -172,9 +173,8 @@ TEST_F(PathCommands, ALabelGoesThereAndBack) {
   for (const uint8_t label : {10, 12}) {
     seen = {};
     ASSERT_EQ(
-        pair.client.connection->open_path(
-            {.local = {client_address(1), 0}, .remote = {server_address(0), kServerPort}, .label = label},
-            pair.now),
+        open_path(
+            {.local = {client_address(1), 0}, .remote = {server_address(0), kServerPort}, .label = label}),
         PathError::kNone);
     pair.run_for(1s);
     EXPECT_EQ(seen[0], std::set<int>{label << 2});

@@ -233,7 +233,9 @@ void Connection::Impl::reap() {
 }
 
 void Connection::Impl::on_subflow_gone(MptcpSubflow& subflow) {
-  if (is_logged()) log({.kind = Decision::Kind::kSubflowEnded, .why = to_string(end_of(subflow))}, subflow);
+  if (is_logged())
+    log({.kind = Decision::Kind::kSubflowEnded, .why = to_string(end_of(subflow)), .amount = subflow.was_up},
+        subflow);
   offer_to_others(subflow);
   sending.reinjections.orphan(subflow.index);
   for (size_t i = 0; i < subflow.tx.size(); ++i)
