@@ -17,6 +17,7 @@ Examples:
   braid daemon &                                   one Braid for many programs (and `braid ss`)
   braid ss                                         connections, and what each of their paths does
   braid endpoint change id 2 backup                keep a path in reserve
+  braid pm monitor                                 what happens to paths, as it happens
   braid sim scenario.toml                          a network on a virtual clock
   braid sweep scenario.toml --vary seed=1..9       the same with many values, as one table
   braid lab scenario.toml                          the same in real time, with Braid or Linux on its hosts
@@ -38,6 +39,7 @@ int main(int argc, char** argv) {
   braid::cli::add_endpoint(app, exit_status);
   braid::cli::add_limits(app, exit_status);
   braid::cli::add_set(app, exit_status);
+  braid::cli::add_pm(app, exit_status);
   braid::cli::add_cleanup(app, exit_status);
   braid::cli::add_sim(app, exit_status);
   braid::cli::add_sweep(app, exit_status);

@@ -11,6 +11,7 @@ namespace braid::config {
 
 namespace {
 
+constexpr int64_t kMostLabel = 63;
 constexpr uint64_t kLeastBuffer = 4096, kMostBuffer = uint64_t{1} << 30;
 
 /// "192.0.2.0/24", "192.0.2.1".
@@ -58,6 +59,17 @@ void read_version(TomlTable& table, std::string_view key, mptcp::Version& versio
   version = static_cast<mptcp::Version>(number);
 }
 
+void read_labels(TomlTable& table, std::vector<uint8_t>& labels) {
+  const toml::array* array = table.read_array("labels", "an array of DSCP values, such as [0, 10, 12]");
+  if (array == nullptr) return;
+  labels.clear();
+  for (const toml::node& node : *array) {
+    const int64_t value = node.value_exact<int64_t>().value_or(-1);
+    if (value < 0 || value > kMostLabel) return table.complain("labels", "each is a DSCP value, 0 to 63");
+    labels.push_back(static_cast<uint8_t>(value));
+  }
+}
+
 }  // namespace
 
 void read_connection(TomlTable& table, mptcp::ConnectionConfig& c) {
@@ -76,6 +88,7 @@ void read_connection(TomlTable& table, mptcp::ConnectionConfig& c) {
   read_paths(table, c.paths);
   table.read_choice("congestion_control", c.congestion_control, mptcp::all_congestion_control_names());
   table.read_choice("path_manager", c.path_manager, mptcp::path_manager_names());
+  read_labels(table, c.labels);
   table.read_size("send_buffer", c.send_buffer_bytes, kLeastBuffer, kMostBuffer);
   table.read_size("receive_buffer", c.receive_buffer_bytes, kLeastBuffer, kMostBuffer);
   table.read("autotune", c.autotune);

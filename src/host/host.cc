@@ -205,6 +205,7 @@ mptcp::Connection* Host::find(ConnectionId id) {
   const ConnectionRecord* record = impl_->find_open(id);
   return record == nullptr ? nullptr : record->connection.get();
 }
+mptcp::Connection* Host::find_by_token(mptcp::Token token) { return impl_->tokens.find(token); }
 Error Host::close(ConnectionId id, Time now) { return impl_->release(id, &mptcp::Connection::close, now); }
 Error Host::abort(ConnectionId id, Time now) { return impl_->release(id, &mptcp::Connection::abort, now); }
 

@@ -146,6 +146,8 @@ class Host {
   /// nothing else is needed: the connection wakes the host. The pointer is good until the next call of a Host
   /// method.
   mptcp::Connection* find(ConnectionId id);
+  /// By our token, whoever's it is: for commands about its paths. nullptr: no MPTCP connection has it.
+  mptcp::Connection* find_by_token(mptcp::Token token);
   /// Orderly close; the handle is stale afterwards, the connection finishes by itself.
   Error close(ConnectionId id, Time now);
   Error abort(ConnectionId id, Time now);

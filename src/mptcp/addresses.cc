@@ -17,9 +17,12 @@ void Connection::Impl::on_add_addr(const wire::AddAddr& option) {
     counters().add(Counter::kAddAddrBadHmac);
     return;
   }
-  if (is_logged())
-    log({.kind = Decision::Kind::kAddressLearned, .amount = option.address_id, .address = option.address});
   establish();
+  if (is_logged())
+    log({.kind = Decision::Kind::kAddressLearned,
+         .amount = option.address_id,
+         .address = option.address,
+         .port = option.port.value_or(0)});
   if (negotiation.version > Version::kV0 && !announcements.echo(option)) {
     counters().add(Counter::kAddAddrDrop);
     return;
@@ -50,14 +53,17 @@ void Connection::Impl::on_remove_addr(const wire::RemoveAddr& option) {
 
 void Connection::Impl::on_priority(MptcpSubflow& subflow, const wire::MpPrio& option) {
   counters().add(Counter::kMpPrioRx);
-  if (is_logged())
-    log({.kind = Decision::Kind::kPriorityChanged, .why = "by the peer", .amount = option.backup}, subflow);
+  const auto set = [&](MptcpSubflow& which) {
+    which.is_backup_for_peer = option.backup;
+    if (is_logged())
+      log({.kind = Decision::Kind::kPriorityChanged, .why = "by the peer", .amount = option.backup}, which);
+  };
   if (!option.address_id.has_value()) {
-    subflow.is_backup_for_peer = option.backup;
+    set(subflow);
   } else {
     // RFC 6824's form speaks of an address, not of the subflow it comes on.
     for (const auto& other : subflows) {
-      if (other->remote_id == *option.address_id) other->is_backup_for_peer = option.backup;
+      if (other->remote_id == *option.address_id) set(*other);
     }
   }
   is_another_round_due = true;
@@ -103,10 +109,10 @@ void Connection::Impl::set_backup(uint8_t index, bool is_backup) {
   env.wake(self);
 }
 
-void Connection::Impl::close_subflow(uint8_t index) {
+void Connection::Impl::close_subflow(uint8_t index, SubflowEnd why) {
   MptcpSubflow* subflow = find_subflow(index);
   if (subflow == nullptr || subflow->is_closed) return;
-  subflow->end = SubflowEnd::kRemoved;
+  subflow->end = why;
   subflow->is_close_due = true;
   is_settling_due = true;
   env.wake(self);

@@ -205,6 +205,30 @@ void Connection::set_receive_buffer(uint64_t bytes) {
                                    impl_->mss());
 }
 
+// ---- commands about paths
+
+tl::expected<uint8_t, PathError> Connection::open_path(SubflowRequest request, Time now) {
+  impl_->now = now;
+  return impl_->open_path(std::move(request));
+}
+PathError Connection::close_path(uint8_t index, Time now) {
+  impl_->now = now;
+  return impl_->close_path(index);
+}
+PathError Connection::set_path_backup(uint8_t index, bool is_backup, Time now) {
+  impl_->now = now;
+  return impl_->set_path_backup(index, is_backup);
+}
+tl::expected<uint8_t, PathError> Connection::announce_address(const wire::IpAddress& address, uint16_t port,
+                                                              uint8_t id, Time now) {
+  impl_->now = now;
+  return impl_->announce_address(address, port, id);
+}
+PathError Connection::withdraw_address(uint8_t id, Time now) {
+  impl_->now = now;
+  return impl_->withdraw_address(id);
+}
+
 // ---- handle_*
 
 void Connection::on_segment_for(tcp::Subflow& subflow, const wire::TcpSegment& segment, Time now) {
@@ -342,9 +366,8 @@ void Connection::on_closed(tcp::Subflow& subflow, tcp::CloseReason reason, Time)
 
 // ---- PathActions
 
-bool Connection::open_subflow(const wire::Endpoint& from, uint8_t local_id, const wire::Endpoint& to,
-                              uint8_t remote_id, bool is_backup) {
-  return impl_->open_subflow(from, local_id, to, remote_id, is_backup);
+bool Connection::open_subflow(const SubflowRequest& request) {
+  return impl_->open_subflow(request) == PathError::kNone;
 }
 void Connection::close_subflow(uint8_t index) { impl_->close_subflow(index); }
 void Connection::set_backup(uint8_t index, bool is_backup) { impl_->set_backup(index, is_backup); }

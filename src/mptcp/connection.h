@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <tl/expected.hpp>
 #include <vector>
 
 #include "base/chunk.h"
@@ -16,6 +17,7 @@
 #include "base/timer_wheel.h"
 #include "mptcp/environment.h"
 #include "mptcp/keys.h"
+#include "mptcp/path_error.h"
 #include "mptcp/scheduler/scheduler.h"
 #include "tcp/subflow.h"
 #include "tcp/upper.h"
@@ -99,6 +101,9 @@ struct ConnectionConfig {
   std::vector<PathRule> paths;
   std::string congestion_control = "cubic";  // or a coupled one: "lia"
   std::string path_manager = "endpoints";
+  /// DSCP values, 0..63, that networks route by: path_manager "label" has a path for each, the first subflow
+  /// the first. A subflow that the peer opens with one of them is answered with the same.
+  std::vector<uint8_t> labels{};
   uint64_t send_buffer_bytes = 4u << 20;     // ceiling; grows to it with autotuning
   uint64_t receive_buffer_bytes = 6u << 20;  // ceiling; likewise
   uint64_t initial_send_buffer_bytes = 256u << 10;
@@ -189,6 +194,19 @@ class Connection final : public tcp::Upper, public PathActions {
   void set_send_buffer(uint64_t bytes);  ///< fixed from then on: no autotuning
   void set_receive_buffer(uint64_t bytes);
 
+  // ---- commands about paths, whatever the path manager (a program's: docs/path-managers.md)
+  /// local_id is found by itself; remote_id 0: likewise, when the peer answers.
+  /// The subflow's index; it is up, or given up, later.
+  tl::expected<uint8_t, PathError> open_path(SubflowRequest request, Time now);
+  /// It is not opened again by itself. The last one may go too: the connection then waits for another.
+  PathError close_path(uint8_t index, Time now);
+  PathError set_path_backup(uint8_t index, bool is_backup, Time now);
+  /// ADD_ADDR, with a port if that is not 0. id 0: the endpoint's with that address, or a free one. Its ID.
+  tl::expected<uint8_t, PathError> announce_address(const wire::IpAddress& address, uint16_t port, uint8_t id,
+                                                    Time now);
+  /// REMOVE_ADDR; subflows from that address are closed.
+  PathError withdraw_address(uint8_t id, Time now);
+
   // ---- handle_* (the host's)
   /// For one of its subflows.
   void on_segment_for(tcp::Subflow& subflow, const wire::TcpSegment& segment, Time now);
@@ -247,8 +265,7 @@ class Connection final : public tcp::Upper, public PathActions {
   void on_closed(tcp::Subflow& subflow, tcp::CloseReason reason, Time now) override;
 
   // ---- PathActions
-  bool open_subflow(const wire::Endpoint& local, uint8_t local_id, const wire::Endpoint& remote,
-                    uint8_t remote_id, bool is_backup) override;
+  bool open_subflow(const SubflowRequest& request) override;
   void close_subflow(uint8_t index) override;
   void set_backup(uint8_t index, bool is_backup) override;
   bool announce(uint8_t id, const wire::IpAddress& address, uint16_t port) override;

@@ -150,7 +150,12 @@ struct Connection::Impl {
   bool was_established = false;
   wire::Endpoint local, remote;
   bool is_initial_address_withdrawn = false;  // REMOVE_ADDR 0 was sent
-  uint8_t most_subflows = 0;                  // ever at once
+  struct ProgramAddress {
+    uint8_t id = 0;
+    wire::IpAddress address;
+  };
+  std::vector<ProgramAddress> program_addresses;  // announced by a program's command; bounded by the IDs
+  uint8_t most_subflows = 0;                      // ever at once
 
   // The group outlives the controllers in the subflows, and so is declared before them.
   std::unique_ptr<CoupledGroup> group;
@@ -167,7 +172,9 @@ struct Connection::Impl {
   MptcpSubflow& member(tcp::Subflow& subflow) { return static_cast<MptcpSubflow&>(subflow); }
 
   // ---- subflows.cc: making, asking and ending subflows
-  MptcpSubflow* add_subflow(const wire::FourTuple& tuple);
+  MptcpSubflow* add_subflow(const wire::FourTuple& tuple, std::optional<uint8_t> label = {});
+  std::optional<uint8_t> label_of_initial() const;
+  std::optional<uint8_t> label_of(const wire::TcpSegment& syn) const;
   std::unique_ptr<tcp::CongestionControl> make_congestion_control(uint32_t mss);
   MptcpSubflow* find_subflow(uint8_t index);
   MptcpSubflow* initial();
@@ -218,8 +225,7 @@ struct Connection::Impl {
 
   // ---- join.cc
   bool on_join(const wire::TcpSegment& syn, const wire::MpJoinSyn& join, wire::ResetReason& reason);
-  bool open_subflow(wire::Endpoint from, uint8_t local_id, const wire::Endpoint& to, uint8_t remote_id,
-                    bool is_backup);
+  PathError open_subflow(SubflowRequest request);
   tcp::SegmentVerdict on_join_syn_ack(MptcpSubflow& subflow, const wire::TcpSegment& segment);
   tcp::SegmentVerdict on_join_segment(MptcpSubflow& subflow, const wire::TcpSegment& segment);
   void on_join_up(MptcpSubflow& subflow);
@@ -309,9 +315,19 @@ struct Connection::Impl {
   bool announce(uint8_t id, const wire::IpAddress& address, uint16_t port);
   void withdraw(uint8_t id);
   void set_backup(uint8_t index, bool is_backup);
-  void close_subflow(uint8_t index);
+  void close_subflow(uint8_t index, SubflowEnd why = SubflowEnd::kRemoved);
   void on_local_address_removed(const wire::IpAddress& address);
   void schedule_announcements();
+
+  // ---- path_commands.cc: what a program wants of the paths
+  tl::expected<uint8_t, PathError> open_path(SubflowRequest request);
+  PathError close_path(uint8_t index);
+  PathError set_path_backup(uint8_t index, bool is_backup);
+  tl::expected<uint8_t, PathError> announce_address(const wire::IpAddress& address, uint16_t port,
+                                                    uint8_t id);
+  PathError withdraw_address(uint8_t id);
+  std::optional<wire::IpAddress> address_of_id(uint8_t id) const;
+  uint8_t free_address_id() const;
 
   // ---- closing.cc: DATA_FIN, FIN, MP_FASTCLOSE, MP_FAIL, errors
   void shut_down_send();

@@ -92,6 +92,9 @@ void Connection::Impl::log(Decision decision) {
 
 void Connection::Impl::log(Decision decision, const MptcpSubflow& subflow) {
   decision.subflow = subflow.index;
+  decision.local_id = subflow.local_id;
+  decision.remote_id = subflow.remote_id;
+  decision.is_backup = subflow.is_backup();
   decision.tuple = subflow.tuple();
   env.decision_log()->on_decision(self, decision, now);
 }

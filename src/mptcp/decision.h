@@ -22,7 +22,7 @@ struct Decision {
     kSubflowAccepted,  // a join came; it is not proved yet
     kJoinRefused,      // why: a reason of MP_TCPRST
     kSubflowUp,
-    kSubflowEnded,  // why: a SubflowEnd
+    kSubflowEnded,  // why: a SubflowEnd; amount: 1 if it had been up
     kPathDoubted,   // its ACKs are overdue; amount: as in the next
     kPathStalled,   // it was silent for a retransmission timeout; amount: octets offered to other paths
     kPathRecovered,
@@ -40,9 +40,12 @@ struct Decision {
   std::optional<uint8_t> subflow{};  // its index
   std::string_view why{};
   uint64_t amount = 0;
-  wire::FourTuple tuple{};    // of the subflow, or of the connection
-  wire::IpAddress address{};  // kAddress...
-  std::string_view packet{};  // kFellBack: the segment that led to it, if one did
+  wire::FourTuple tuple{};              // of the subflow, or of the connection
+  wire::IpAddress address{};            // kAddress...
+  std::string_view packet{};            // kFellBack: the segment that led to it, if one did
+  uint16_t port = 0;                    // kAddressLearned, if it was announced with one
+  uint8_t local_id = 0, remote_id = 0;  // of a subflow
+  bool is_backup = false;               // likewise, whoever said so
 };
 
 std::string_view to_string(Decision::Kind kind);

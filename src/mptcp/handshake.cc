@@ -53,7 +53,7 @@ Counter counter_of(FallbackReason reason) {
 void Connection::Impl::connect(const wire::FourTuple& tuple) {
   local = tuple.local;
   remote = tuple.remote;
-  MptcpSubflow* subflow = add_subflow(tuple);
+  MptcpSubflow* subflow = add_subflow(tuple, label_of_initial());
   if (subflow == nullptr) return fail(ConnectionError::kAborted);
   subflow->is_initial = subflow->was_opened_by_us = true;
   config.is_multipath ? offer() : fall_back(FallbackReason::kDisabled);
@@ -82,7 +82,7 @@ void Connection::Impl::accept(const wire::TcpSegment& syn, SynOrigin origin) {
   negotiation.is_server = true;
   local = syn.tuple.local;
   remote = syn.tuple.remote;
-  MptcpSubflow* subflow = add_subflow(syn.tuple);
+  MptcpSubflow* subflow = add_subflow(syn.tuple, label_of(syn));
   if (subflow == nullptr) return fail(ConnectionError::kAborted);
   subflow->is_initial = true;
   if (const auto reason = reason_to_decline(config, syn.options)) {
@@ -241,7 +241,7 @@ void Connection::Impl::establish() {
   if (is_logged()) log({.kind = Decision::Kind::kMultipath});
   MptcpSubflow* first = initial();
   if (first == nullptr || first->is_closed || closing.are_subflows_closing) return;
-  path_manager = make_path_manager(config.path_manager, env.path_config(), self);
+  path_manager = make_path_manager(config.path_manager, env.path_config(), self, config.labels);
   if (path_manager == nullptr) path_manager = make_path_manager("none", env.path_config(), self);
   path_manager->on_established(path_of(*first), negotiation.is_server, negotiation.may_join_initial, now);
 }

@@ -24,7 +24,7 @@ bool Connection::Impl::on_join(const wire::TcpSegment& syn, const wire::MpJoinSy
     return false;
   }
   reason = wire::ResetReason::kLackOfResources;
-  MptcpSubflow* subflow = add_subflow(syn.tuple);
+  MptcpSubflow* subflow = add_subflow(syn.tuple, label_of(syn));
   if (subflow == nullptr) return false;
   subflow->join = JoinState::kSynReceived;
   subflow->local_id = local_id_of(syn.tuple.local);
@@ -59,62 +59,58 @@ uint8_t Connection::Impl::local_id_of(const wire::Endpoint& at) const {
   for (const PathEndpoint& endpoint : endpoints) {
     if (endpoint.port == 0 && endpoint.address == address) return endpoint.id;
   }
+  for (const ProgramAddress& announced : program_addresses) {
+    if (announced.address == address) return announced.id;
+  }
   for (const auto& subflow : subflows) {
     if (subflow->tuple().local.address == address && subflow->local_id != 0) return subflow->local_id;
   }
-  for (uint8_t id = 255; id > 0; --id) {
-    const bool is_taken =
-        std::any_of(subflows.begin(), subflows.end(), [&](const auto& s) { return s->local_id == id; }) ||
-        std::any_of(endpoints.begin(), endpoints.end(),
-                    [&](const PathEndpoint& endpoint) { return endpoint.id == id; });
-    if (!is_taken) return id;
-  }
-  return 0;
+  return free_address_id();
 }
 
-bool Connection::Impl::open_subflow(wire::Endpoint from, uint8_t local_id, const wire::Endpoint& to,
-                                    uint8_t remote_id, bool is_backup) {
+PathError Connection::Impl::open_subflow(SubflowRequest request) {
   if (negotiation.state != MultipathState::kEstablished || closing.is_over || closing.are_subflows_closing)
-    return false;
+    return PathError::kNotMultipath;
   const auto living =
       std::count_if(subflows.begin(), subflows.end(), [](const auto& s) { return !s->is_closed; });
-  if (living >= config.max_subflows) return false;
+  if (living >= config.max_subflows) return PathError::kNoRoom;
+  wire::Endpoint& from = request.local;
+  const wire::Endpoint& to = request.remote;
   if (from.address.is_unspecified()) {
     from.address = env.source_for(to.address);
-    if (from.address.is_unspecified()) return false;
+    if (from.address.is_unspecified()) return PathError::kNoRoute;
     // The ID is of the address that the route chose: the peer is to close this path when that address goes.
-    local_id = local_id_of(from);
-    is_backup = is_backup || is_backup_endpoint(local_id);
+    request.local_id = local_id_of(from);
+    request.is_backup = request.is_backup || is_backup_endpoint(request.local_id);
   }
-  if (from.address.family() != to.address.family() || env.mtu_of(from.address) == 0 ||
-      !env.has_route(from.address, to.address))
-    return false;
+  if (from.address.family() != to.address.family()) return PathError::kFamilies;
+  if (env.mtu_of(from.address) == 0) return PathError::kNotOurAddress;
+  if (!env.has_route(from.address, to.address)) return PathError::kNoRoute;
   const bool is_in_use = std::any_of(subflows.begin(), subflows.end(), [&](const auto& s) {
     const wire::FourTuple& tuple = s->tuple();
-    return !s->is_closed && tuple.local.address == from.address && tuple.remote == to &&
-           (from.port == 0 || from.port == tuple.local.port);
+    return !s->is_closed && tuple.local == from && tuple.remote == to;
   });
-  // Several subflows of one pair of addresses need ports of their own choice (ndiffports).
-  if (is_in_use && from.port != 0) return false;
+  if (is_in_use) return PathError::kInUse;
+  // Several subflows of one pair of addresses have ports of their own (ndiffports, label).
   if (from.port == 0) from.port = env.allocate_port(from.address, to);
-  if (from.port == 0) return false;
+  if (from.port == 0) return PathError::kNoPort;
 
-  MptcpSubflow* subflow = add_subflow({from, to});
-  if (subflow == nullptr) return false;
+  MptcpSubflow* subflow = add_subflow({from, to}, request.label);
+  if (subflow == nullptr) return PathError::kInUse;
   subflow->was_opened_by_us = true;
   subflow->join = JoinState::kSynSent;
-  subflow->local_id = local_id;
-  subflow->remote_id = remote_id;
-  subflow->is_backup_for_us = is_backup;
+  subflow->local_id = request.local_id;
+  subflow->remote_id = request.remote_id;
+  subflow->is_backup_for_us = request.is_backup;
   subflow->local_nonce = env.random().next32();
   subflow->join_deadline = now + config.join_timeout;
-  announcements.on_in_use(local_id);
+  announcements.on_in_use(request.local_id);
   counters().add(Counter::kJoinSynTx);
   subflow->connect(now);
   if (is_logged()) log({.kind = Decision::Kind::kSubflowOpened}, *subflow);
   is_another_round_due = true;
   env.wake(self);
-  return true;
+  return PathError::kNone;
 }
 
 tcp::SegmentVerdict Connection::Impl::on_join_syn_ack(MptcpSubflow& subflow,

@@ -45,6 +45,7 @@ struct MptcpSubflow final : tcp::Subflow {
 
   uint8_t index = 0, local_id = 0, remote_id = 0;
   bool is_initial = false, was_opened_by_us = false;
+  std::optional<uint8_t> label;     // DSCP of its packets, whatever the connection's is
   bool is_backup_for_us = false;    // we asked the peer to use it as a backup, and do so ourselves
   bool is_backup_for_peer = false;  // the peer asked us to
 

@@ -49,11 +49,14 @@ std::unique_ptr<tcp::CongestionControl> Connection::Impl::make_congestion_contro
   return made != nullptr ? std::move(made) : tcp::make_congestion_control("cubic", mss_bytes);
 }
 
-MptcpSubflow* Connection::Impl::add_subflow(const wire::FourTuple& tuple) {
-  const tcp::SubflowConfig made = subflow_config(config, tuple, env.mtu_of(tuple.local.address));
+/// The DSCP is the upper six bits of the traffic class (RFC 2474, 3); ECN's two stay the subflow's.
+MptcpSubflow* Connection::Impl::add_subflow(const wire::FourTuple& tuple, std::optional<uint8_t> label) {
+  tcp::SubflowConfig made = subflow_config(config, tuple, env.mtu_of(tuple.local.address));
+  if (label) made.traffic_class = static_cast<uint8_t>(*label << 2);
   auto subflow = std::make_unique<MptcpSubflow>(made, tuple, env.initial_sequence(tuple, now),
                                                 env.timestamp_offset(tuple), self, env.chunks(),
                                                 make_congestion_control(made.mss));
+  subflow->label = label;
   while (find_subflow(subflow->index) != nullptr) ++subflow->index;
   const auto rule = std::find_if(config.paths.begin(), config.paths.end(), [&](const PathRule& r) {
     return r.fits(env.interface_of(tuple.local.address), tuple.local.address);
@@ -62,6 +65,19 @@ MptcpSubflow* Connection::Impl::add_subflow(const wire::FourTuple& tuple) {
   if (!env.bind_subflow(self, *subflow)) return nullptr;
   subflows.push_back(std::move(subflow));
   return subflows.back().get();
+}
+
+std::optional<uint8_t> Connection::Impl::label_of_initial() const {
+  if (config.path_manager != "label" || config.labels.empty()) return {};
+  return config.labels.front();
+}
+
+/// The way back is the way there: the peer's label, if it is one of ours. Others are not taken over, since
+/// they could be worth money to our network.
+std::optional<uint8_t> Connection::Impl::label_of(const wire::TcpSegment& syn) const {
+  const auto label = static_cast<uint8_t>(syn.traffic_class >> 2);
+  if (std::ranges::find(config.labels, label) == config.labels.end()) return {};
+  return label;
 }
 
 MptcpSubflow* Connection::Impl::find_subflow(uint8_t index) {
@@ -109,7 +125,8 @@ PathSubflow Connection::Impl::path_of(const MptcpSubflow& subflow) const {
           .local_id = subflow.local_id,
           .remote_id = subflow.remote_id,
           .is_backup = subflow.is_backup_for_us,
-          .was_opened_by_us = subflow.was_opened_by_us};
+          .was_opened_by_us = subflow.was_opened_by_us,
+          .label = subflow.label};
 }
 
 Duration Connection::Impl::largest_srtt() const {
@@ -228,7 +245,9 @@ void Connection::Impl::reap() {
 }
 
 void Connection::Impl::on_subflow_gone(MptcpSubflow& subflow) {
-  if (is_logged()) log({.kind = Decision::Kind::kSubflowEnded, .why = to_string(end_of(subflow))}, subflow);
+  if (is_logged())
+    log({.kind = Decision::Kind::kSubflowEnded, .why = to_string(end_of(subflow)), .amount = subflow.was_up},
+        subflow);
   sending.retransmitted_bytes += subflow.recovery().totals().retransmitted_bytes;
   offer_to_others(subflow);
   sending.reinjections.orphan(subflow.index);

@@ -138,6 +138,30 @@ TEST(Routes, MayNameANeighbourOrSeveralLinks) {
   }
 }
 
+// One connection, two labels: each of its subflows has a cable of its own, there and back.
+TEST(Routes, MayBeForALabelAlone) {
+  std::string text = fmt::format(
+      "{}[hosts.client]\npath_manager = \"label\"\nlabels = [0, 10]\n"
+      "[hosts.server]\nlabels = [10]\n"
+      "[routes.left]\nserver = \"upper\"\n\"server@10\" = \"lower\"\n"
+      "[routes.right]\nclient = \"upper\"\n\"client@10\" = \"lower\"\n",
+      kCables);
+  text.replace(text.find("connections = 8"), 15, "connections = 1");
+  const auto scenario = parse(text);
+  ASSERT_TRUE(scenario.has_value()) << scenario.error();
+  const Results results = simulate(*scenario);
+  EXPECT_TRUE(results.is_sound());
+  EXPECT_EQ(results.connections[0].subflows.size(), 2u);
+  EXPECT_GT(carried(results, "upper"), 1'500'000u);
+  EXPECT_GT(carried(results, "lower"), 1'500'000u);
+  // Its acknowledgements come back over the same cable: the server answers with the label that it sees.
+  for (const LinkResult& link : results.links) {
+    if (link.name == "lower" && link.direction == "backward") {
+      EXPECT_GT(link.bytes, 10'000u);
+    }
+  }
+}
+
 TEST(Routes, SayWhatIsWrong) {
   const auto error = [](const std::string& routes) {
     const auto scenario = parse(fmt::format("{}{}", kCables, routes));
@@ -153,6 +177,7 @@ TEST(Routes, SayWhatIsWrong) {
           "\"uper\" is neither a link of left nor a neighbour: one of in, client, upper, right, lower"));
   EXPECT_THAT(error("[routes.left]\n\"server/in\" = \"upper\"\n"),
               HasSubstr("server is not on a link \"in\"; it has out"));
+  EXPECT_THAT(error("[routes.left]\n\"server@64\" = \"upper\"\n"), HasSubstr("a DSCP value of 0 to 63"));
   EXPECT_THAT(error("[routes.left]\nserver = 5\n"), HasSubstr("expected a link or a neighbour"));
   EXPECT_THAT(error("[routes.left]\n\"192.0.2.0/99\" = \"upper\"\n"), HasSubstr("a destination is a host"));
 }

@@ -12,6 +12,8 @@ namespace braid::scenario {
 
 namespace {
 
+constexpr uint8_t kMostLabel = 63;
+
 std::string no_such(std::string_view what, std::string_view name,
                     const std::vector<std::string_view>& known) {
   const std::string_view meant = config::closest(name, known);
@@ -66,6 +68,17 @@ bool RouteReader::read_prefix(std::string_view text, RouteSpec& route) const {
 
 bool RouteReader::read_destination(std::string_view text, const toml::source_position& where,
                                    RouteSpec& route) {
+  if (const size_t at = text.find('@'); at != std::string_view::npos) {
+    uint8_t label = 0;
+    const std::string_view digits = text.substr(at + 1);
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), label);
+    if (error != std::errc() || end != digits.data() + digits.size() || label > kMostLabel) {
+      fail(where, route.router, fmt::format("\"{}\": after @ stands a label, a DSCP value of 0 to 63", text));
+      return false;
+    }
+    route.label = label;
+    text = text.substr(0, at);
+  }
   if (text == "default") return true;  // both families; see World::make_given_routes()
   if (read_prefix(text, route)) return true;
   const size_t slash = text.find('/');

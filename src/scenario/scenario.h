@@ -42,7 +42,8 @@ struct RouteSpec {
   std::string host, link;
   wire::IpAddress network;
   int prefix_bits = 0;
-  std::vector<std::string> via;  // links of the router; flows spread over several
+  std::vector<std::string> via;    // links of the router; flows spread over several
+  std::optional<uint8_t> label{};  // only for packets with this DSCP
 };
 
 struct EventSpec {

@@ -155,7 +155,7 @@ bool World::is_there_at_first(const std::string& host, const std::string& link) 
 /// Shortest paths from every router to every network with a host, over all that are equally short.
 void World::make_routes() {
   for (const RouteSpec& route : scenario_.routes) {
-    if (route.host.empty()) given_prefixes_.push_back(&route);
+    if (route.host.empty() && !route.label) given_prefixes_.push_back(&route);
   }
   for (const Subnet& subnet : subnets_) {
     std::map<std::string, uint32_t> distance;
@@ -198,17 +198,23 @@ void World::make_given_routes() {
     std::vector<uint32_t> ports;
     for (const std::string& link : route.via) ports.push_back(ports_.at(route.router).at(links_.at(link)));
     sim::Router& router = *routers_.at(route.router);
+    const auto set = [&](const sim::Router::Prefix& prefix) {
+      if (route.label)
+        router.set_label_route(*route.label, prefix, ports);
+      else
+        router.set_route(prefix, ports);
+    };
     if (route.host.empty()) {
       // All there is has one family of addresses.
       const bool is_v4 = !has_wide_addresses_;
       const wire::IpAddress any = wire::IpAddress::any(is_v4 ? wire::Family::kV4 : wire::Family::kV6);
-      router.set_route({route.prefix_bits == 0 ? any : route.network, route.prefix_bits}, std::move(ports));
+      set({route.prefix_bits == 0 ? any : route.network, route.prefix_bits});
       continue;
     }
     for (const Attachment& attachment : attachments_) {
       if (attachment.host != route.host || (!route.link.empty() && attachment.link->name() != route.link))
         continue;
-      router.set_route({attachment.address, attachment.address.is_v4() ? 32 : 128}, ports);
+      set({attachment.address, attachment.address.is_v4() ? 32 : 128});
     }
   }
 }

@@ -38,11 +38,14 @@ tl::expected<ControlClient, std::string> ControlClient::connect(const std::strin
 }
 
 ControlClient::ControlClient(ControlClient&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)), received_(std::move(other.received_)) {}
+    : fd_(std::exchange(other.fd_, -1)),
+      received_(std::move(other.received_)),
+      events_(std::move(other.events_)) {}
 
 ControlClient& ControlClient::operator=(ControlClient&& other) noexcept {
   std::swap(fd_, other.fd_);
   std::swap(received_, other.received_);
+  std::swap(events_, other.events_);
   return *this;
 }
 
@@ -57,6 +60,31 @@ tl::expected<nlohmann::json, std::string> ControlClient::call(const nlohmann::js
     if (n < 0 && errno != EINTR) return tl::unexpected(fmt::format("the daemon: {}", std::strerror(errno)));
     if (n > 0) sent += static_cast<size_t>(n);
   }
+  for (;;) {
+    auto answer = next_line();
+    if (!answer) return answer;
+    if (answer->contains("event")) {
+      events_.push_back(std::move(*answer));
+      continue;
+    }
+    if (answer->value("ok", false)) return answer->value("result", nlohmann::json::object());
+    return tl::unexpected(answer->value("error", std::string("the daemon refused")));
+  }
+}
+
+tl::expected<nlohmann::json, std::string> ControlClient::next_event() {
+  if (!events_.empty()) {
+    nlohmann::json event = std::move(events_.front());
+    events_.pop_front();
+    return event;
+  }
+  for (;;) {
+    auto line = next_line();
+    if (!line || line->contains("event")) return line;
+  }
+}
+
+tl::expected<nlohmann::json, std::string> ControlClient::next_line() {
   size_t end = 0;
   while ((end = received_.find('\n')) == std::string::npos) {
     std::array<char, 65536> buffer;
@@ -65,11 +93,10 @@ tl::expected<nlohmann::json, std::string> ControlClient::call(const nlohmann::js
     if (n <= 0) return tl::unexpected(std::string("the daemon has ended"));
     received_.append(buffer.data(), static_cast<size_t>(n));
   }
-  const nlohmann::json answer = nlohmann::json::parse(received_.substr(0, end), nullptr, false);
+  nlohmann::json line = nlohmann::json::parse(received_.substr(0, end), nullptr, false);
   received_.erase(0, end + 1);
-  if (!answer.is_object()) return tl::unexpected(std::string("the daemon's answer makes no sense"));
-  if (answer.value("ok", false)) return answer.value("result", nlohmann::json::object());
-  return tl::unexpected(answer.value("error", std::string("the daemon refused")));
+  if (!line.is_object()) return tl::unexpected(std::string("the daemon's answer makes no sense"));
+  return line;
 }
 
 }  // namespace braid::service

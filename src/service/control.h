@@ -1,4 +1,4 @@
-// The control protocol: how `braid ss`, `counters`, `endpoint` and `limits` talk to a running daemon.
+// The control protocol: how `braid ss`, `counters`, `endpoint`, `limits` and `pm` talk to a running daemon.
 //
 // A stream Unix socket. One request a line, one answer a line, both JSON objects (RFC 8259), any number of
 // them on one connection, answered in order. A request is {"command": NAME, ...}; an answer is
@@ -19,9 +19,20 @@
 //   {"command": "set", "connection", "scheduler"?, "congestion_control"?}    {"changed"}: how many;
 //   "connection":
 //                             a local token (hexadecimal), a local or remote end, or "all"
+//   {"command": "pm", "action": "subscribe"}       {"connections": [...]}, as "ss" has them. From then on
+//   events
+//                             come on this connection, one a line, between answers: {"event": NAME, ...}
+//   {"command": "pm", "action": "announce", "token", "address", "port"?, "id"?}          {"id"}
+//   {"command": "pm", "action": "remove", "token", "id"}                                 {}
+//   {"command": "pm", "action": "open", "token", "local"?, "local_port"?, "remote"?, "remote_port"?,
+//                     "remote_id"?, "backup"?, "label"?}                                 {"subflow"}
+//   {"command": "pm", "action": "close", "token", "subflow"}                             {}
+//   {"command": "pm", "action": "set", "token", "subflow", "backup"}                     {}
+//                             "token": ours, as a number or eight hexadecimal digits; docs/path-managers.md
 //   {"command": "stop"}      {}: the daemon ends
 #pragma once
 
+#include <deque>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -47,11 +58,15 @@ class ControlClient {
 
   /// Sends the request and waits for its answer: what "result" holds, or what "error" says.
   tl::expected<nlohmann::json, std::string> call(const nlohmann::json& request);
+  /// After a "pm" "subscribe": waits for the next event.
+  tl::expected<nlohmann::json, std::string> next_event();
 
  private:
   explicit ControlClient(int fd) : fd_(fd) {}
+  tl::expected<nlohmann::json, std::string> next_line();
   int fd_ = -1;
   std::string received_;
+  std::deque<nlohmann::json> events_;  // that came before an answer
 };
 
 }  // namespace braid::service

@@ -13,6 +13,8 @@
 #include "mptcp/coupled/coupled.h"
 #include "mptcp/scheduler/scheduler.h"
 #include "service/config.h"
+#include "service/path_commands.h"
+#include "service/request_fields.h"
 #include "tcp/subflow.h"
 
 namespace braid::service {
@@ -96,17 +98,6 @@ json to_json(const mptcp::PathEndpoint& e) {
           {"flags", std::move(flags)}};
 }
 
-// A whole number in a range; nothing, and an error, for anything else. Absent: `standard`.
-tl::expected<int64_t, std::string> number(const json& request, const char* key, int64_t standard,
-                                          int64_t least, int64_t most) {
-  const auto found = request.find(key);
-  if (found == request.end()) return standard;
-  if (!found->is_number_integer()) return tl::unexpected(fmt::format("\"{}\" must be a whole number", key));
-  const auto value = found->get<int64_t>();
-  if (value < least || value > most) return tl::unexpected(fmt::format("\"{}\": {} to {}", key, least, most));
-  return value;
-}
-
 tl::expected<void, std::string> read_flags(const json& request, mptcp::PathEndpoint& endpoint) {
   const auto found = request.find("flags");
   if (found == request.end()) return {};
@@ -133,7 +124,7 @@ ControlCommands::ControlCommands(io::LiveHost& live, io::Network& network, const
                                  std::function<void()> stop)
     : live_(live), network_(network), sockets_(sockets), stop_(std::move(stop)), started_(live.now()) {}
 
-ControlCommands::Result ControlCommands::run(const json& request) {
+ControlCommands::Result ControlCommands::run(const json& request, bool& wants_events) {
   const std::string command = request["command"].get<std::string>();
   if (command == "status") return status();
   if (command == "ss") return ss();
@@ -141,12 +132,13 @@ ControlCommands::Result ControlCommands::run(const json& request) {
   if (command == "endpoint") return endpoint(request);
   if (command == "limits") return limits(request);
   if (command == "set") return set(request);
+  if (command == "pm") return pm(request, wants_events);
   if (command == "stop") {
     stop_();
     return json::object();
   }
   const std::string_view meant =
-      config::closest(command, {"status", "ss", "counters", "endpoint", "limits", "set", "stop"});
+      config::closest(command, {"status", "ss", "counters", "endpoint", "limits", "set", "pm", "stop"});
   return tl::unexpected(
       meant.empty() ? fmt::format("there is no command \"{}\"", command)
                     : fmt::format("there is no command \"{}\"; did you mean \"{}\"?", command, meant));
@@ -196,6 +188,14 @@ json ControlCommands::ss() const {
         {{"local", entry.local.to_string()}, {"backlog", entry.backlog}, {"waiting", entry.waiting}});
   }
   return {{"connections", std::move(connections)}, {"listeners", std::move(listeners)}};
+}
+
+ControlCommands::Result ControlCommands::pm(const json& request, bool& wants_events) {
+  if (request.value("action", std::string()) == "subscribe") {
+    wants_events = true;
+    return json{{"connections", ss()["connections"]}};
+  }
+  return run_path_command(live_.host(), request, live_.now());
 }
 
 json ControlCommands::counters() const {

@@ -17,7 +17,7 @@ class ControlCommands {
   ControlCommands(io::LiveHost& live, io::Network& network, const SocketService& sockets,
                   std::function<void()> stop);
 
-  tl::expected<nlohmann::json, std::string> run(const nlohmann::json& request);
+  tl::expected<nlohmann::json, std::string> run(const nlohmann::json& request, bool& wants_events);
 
  private:
   using Result = tl::expected<nlohmann::json, std::string>;
@@ -29,6 +29,7 @@ class ControlCommands {
   Result change_endpoint(const nlohmann::json& request);
   Result limits(const nlohmann::json& request);
   Result set(const nlohmann::json& request);
+  Result pm(const nlohmann::json& request, bool& wants_events);
 
   io::LiveHost& live_;
   io::Network& network_;

@@ -1,10 +1,12 @@
 #include "service/control_server.h"
 
+#include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -15,6 +17,7 @@ namespace {
 constexpr size_t kLongestLine = 65536;
 constexpr size_t kMostClients = 64;
 constexpr int kBacklog = 16;
+constexpr size_t kMostUnread = 1u << 20;  // of events that a client has not read
 }  // namespace
 
 ControlServer::~ControlServer() {
@@ -57,7 +60,8 @@ void ControlServer::accept_client() {
   io::FileDescriptor fd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (!fd || clients_.size() >= kMostClients) return;
   const int number = fd.get();
-  clients_[number] = std::make_unique<Client>(Client{std::move(fd), {}, {}});
+  clients_[number] = std::make_unique<Client>();
+  clients_[number]->fd = std::move(fd);
   loop_.add(number, io::Interest::kRead, [this, number](io::Readiness r) { on_ready(number, r); });
 }
 
@@ -69,7 +73,7 @@ void ControlServer::on_ready(int fd, io::Readiness readiness) {
     clients_.erase(fd);
     return;
   }
-  // One who does not read his answers gets no more of them.
+  // One who does not read his answers gets no more of them. (Events come meanwhile, up to a limit.)
   loop_.modify(fd, client.output.empty() ? io::Interest::kRead : io::Interest::kWrite);
 }
 
@@ -81,7 +85,7 @@ bool ControlServer::read_lines(Client& client) {
   client.input.append(buffer.data(), static_cast<size_t>(n));
   size_t end = 0;
   while ((end = client.input.find('\n')) != std::string::npos) {
-    client.output += answer(client.input.substr(0, end)) + "\n";
+    client.output += answer(client.input.substr(0, end), client.wants_events) + "\n";
     client.input.erase(0, end + 1);
   }
   return client.input.size() <= kLongestLine;
@@ -96,12 +100,33 @@ bool ControlServer::flush(Client& client) {
   return true;
 }
 
-std::string ControlServer::answer(const std::string& line) const {
+bool ControlServer::has_subscribers() const {
+  return std::ranges::any_of(clients_, [](const auto& entry) { return entry.second->wants_events; });
+}
+
+// May come from inside of a connection: nothing is sent, and nobody removed, before the loop's next round.
+void ControlServer::publish(const std::string& line) {
+  for (const auto& [fd, client] : clients_) {
+    if (!client->wants_events) continue;
+    if (client->output.size() + line.size() > kMostUnread) {
+      ++client->lost_events;
+      continue;
+    }
+    if (client->lost_events > 0) {
+      client->output += fmt::format("{{\"event\":\"lost\",\"count\":{}}}\n", client->lost_events);
+      client->lost_events = 0;
+    }
+    client->output += line + "\n";
+    loop_.modify(fd, io::Interest::kReadWrite);
+  }
+}
+
+std::string ControlServer::answer(const std::string& line, bool& wants_events) const {
   const nlohmann::json request = nlohmann::json::parse(line, nullptr, false);
   tl::expected<nlohmann::json, std::string> result =
       tl::unexpected(std::string("a request is a JSON object with a \"command\""));
   if (request.is_object() && request.contains("command") && request["command"].is_string()) {
-    result = handler_(request);
+    result = handler_(request, wants_events);
   }
   nlohmann::json out;
   out["ok"] = result.has_value();

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <future>
 #include <thread>
 
 #include "service/control.h"
@@ -25,8 +26,9 @@ class Control : public testing::Test {
     directory_ = "/tmp/braid-test-XXXXXX";
     EXPECT_NE(mkdtemp(directory_.data()), nullptr);
     path = directory_ + "/control";
-    server =
-        std::make_unique<ControlServer>(loop, [](const json& request) -> tl::expected<json, std::string> {
+    server = std::make_unique<ControlServer>(
+        loop, [](const json& request, bool& wants_events) -> tl::expected<json, std::string> {
+          if (request["command"] == "subscribe") wants_events = true;
           if (request["command"] == "refuse") return tl::unexpected(std::string("no"));
           json answer = request;
           answer["seen"] = true;
@@ -85,6 +87,50 @@ TEST_F(Control, NonsenseGetsAnErrorAndNothingElse) {
   EXPECT_EQ(exchange(std::string(200000, 'x'), 1), "");
 }
 
+TEST_F(Control, EventsGoToThoseThatWantThem) {
+  auto subscriber = ControlClient::connect(path), other = ControlClient::connect(path);
+  ASSERT_TRUE(subscriber && other);
+  ASSERT_TRUE(subscriber->call({{"command", "subscribe"}}).has_value());
+  ASSERT_TRUE(other->call({{"command", "echo"}}).has_value());
+  loop.post([this] { server->publish(R"({"event":"one"})"); });
+  loop.post([this] { server->publish(R"({"event":"two"})"); });
+  EXPECT_EQ((*subscriber->next_event())["event"], "one");
+  // An answer that comes after an event does not take its place, nor the event that of the answer.
+  EXPECT_EQ((*subscriber->call({{"command", "echo"}, {"number", 3}}))["number"], 3);
+  EXPECT_EQ((*subscriber->next_event())["event"], "two");
+  EXPECT_EQ((*other->call({{"command", "echo"}, {"number", 4}}))["number"], 4);
+}
+
+TEST_F(Control, OneThatDoesNotReadIsToldWhatItMissed) {
+  auto client = ControlClient::connect(path);
+  ASSERT_TRUE(client.has_value());
+  ASSERT_TRUE(client->call({{"command", "subscribe"}}).has_value());
+  const std::string line = R"({"event":"x","padding":")" + std::string(10'000, 'y') + "\"}";
+  const auto publish = [&](int count) {
+    std::promise<void> done;
+    loop.post([&] {
+      for (int i = 0; i < count; ++i) server->publish(line);
+      done.set_value();
+    });
+    done.get_future().wait();
+  };
+  publish(1000);
+  uint64_t seen = 0, lost = 0;
+  const auto read = [&] {
+    const auto event = client->next_event();
+    if ((*event)["event"] == "lost")
+      lost += (*event)["count"].get<uint64_t>();
+    else
+      ++seen;
+  };
+  while (seen < 50) read();
+  publish(1);
+  while (lost == 0) read();
+  while (seen + lost < 1001) read();
+  EXPECT_GT(lost, 500u);
+  EXPECT_EQ(seen + lost, 1001u);
+}
+
 TEST_F(Control, OnlyTheOwnerMayAsk) {
   struct stat status {};
   ASSERT_EQ(stat(path.c_str(), &status), 0);
@@ -93,7 +139,7 @@ TEST_F(Control, OnlyTheOwnerMayAsk) {
 
 TEST_F(Control, ASecondServerDoesNotTakeThePath) {
   io::EventLoop other;
-  ControlServer second(other, [](const json&) { return json(); });
+  ControlServer second(other, [](const json&, bool&) { return json(); });
   const auto listening = second.listen(path);
   ASSERT_FALSE(listening.has_value());
   EXPECT_THAT(listening.error().message, HasSubstr("Another daemon"));

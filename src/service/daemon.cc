@@ -17,6 +17,7 @@
 #include "service/control_commands.h"
 #include "service/control_server.h"
 #include "service/event_file.h"
+#include "service/path_events.h"
 #include "service/socket_protocol.h"
 #include "service/socket_service.h"
 
@@ -81,7 +82,8 @@ class Daemon {
   io::FileDescriptor lifeline_;
   io::EventLoop loop_;
   std::unique_ptr<io::SignalSource> signals_;
-  std::unique_ptr<EventFile> events_;
+  std::unique_ptr<EventFile> event_file_;
+  std::unique_ptr<PathEvents> path_events_;
   std::unique_ptr<io::LiveHost> live_;
   std::unique_ptr<io::Network> network_;
   std::unique_ptr<SocketService> sockets_;
@@ -91,6 +93,8 @@ class Daemon {
 
 // Peers are not left to find out by themselves: their connections are reset. Then down, top to bottom.
 Daemon::~Daemon() {
+  if (live_ != nullptr) live_->host().set_decision_log(event_file_.get());
+  path_events_.reset();
   control_.reset();
   commands_.reset();
   sockets_.reset();
@@ -140,14 +144,17 @@ io::Setup<void> Daemon::start() {
   if (!options_.config.events_path.empty()) {
     auto events = EventFile::open(options_.config.events_path);
     if (!events) return tl::unexpected(io::SetupError{std::move(events.error())});
-    events_ = std::move(*events);
-    live_->host().set_decision_log(events_.get());
+    event_file_ = std::move(*events);
   }
   if (auto attached = network_->attach(*live_); !attached) return attached;
   sockets_ = std::make_unique<SocketService>(*live_, network_.get(), options_.config.sockets);
   commands_ = std::make_unique<ControlCommands>(*live_, *network_, *sockets_, [this] { loop_.stop(); });
-  control_ = std::make_unique<ControlServer>(
-      loop_, [this](const nlohmann::json& request) { return commands_->run(request); });
+  control_ =
+      std::make_unique<ControlServer>(loop_, [this](const nlohmann::json& request, bool& wants_events) {
+        return commands_->run(request, wants_events);
+      });
+  path_events_ = std::make_unique<PathEvents>(*control_, event_file_.get());
+  live_->host().set_decision_log(path_events_.get());
   // The control socket first: it finds out whether another daemon is there.
   if (auto listening = control_->listen(options_.socket_path); !listening) return listening;
   if (auto listening = sockets_->listen(options_.socket_path + kApplicationSuffix); !listening) {

@@ -90,8 +90,17 @@ void Router::set_route(const Prefix& prefix, std::vector<uint32_t> ports) {
   }
 }
 
+void Router::set_label_route(uint8_t dscp, const Prefix& prefix, std::vector<uint32_t> ports) {
+  const uint32_t choice = intern(std::move(ports));
+  const auto before = std::ranges::find_if(
+      label_routes_, [&](const LabelRoute& other) { return other.route.prefix.bits <= prefix.bits; });
+  // The last one set goes first among equals.
+  label_routes_.insert(before, {dscp, {prefix, choice}});
+}
+
 void Router::clear_routes() {
   routes_.clear();
+  label_routes_.clear();
   choices_.clear();
   forget_found();
 }
@@ -115,6 +124,15 @@ const Router::Ports* Router::find_ports(const wire::IpAddress& destination) {
   return *choice == kNoRouteFound ? nullptr : &choices_[*choice];
 }
 
+const Router::Ports* Router::find_label_ports(uint8_t dscp, const wire::IpAddress& destination) const {
+  for (const LabelRoute& candidate : label_routes_) {
+    const Prefix& prefix = candidate.route.prefix;
+    if (candidate.dscp == dscp && wire::in_prefix(destination, prefix.network, prefix.bits))
+      return &choices_[candidate.route.choice];
+  }
+  return nullptr;
+}
+
 void Router::forward(Packet packet, uint32_t from, Time now) {
   wire::IpHeader ip;
   if (wire::parse_ip_header(packet.bytes.bytes(), wire::IpContext::kPacket, ip).has_value()) {
@@ -122,7 +140,9 @@ void Router::forward(Packet packet, uint32_t from, Time now) {
     return;
   }
   const wire::Family family = ip.family;
-  const Ports* ports = find_ports(ip.destination());
+  const Ports* ports = nullptr;
+  if (!label_routes_.empty()) ports = find_label_ports(ip.traffic_class >> 2, ip.destination());
+  if (ports == nullptr) ports = find_ports(ip.destination());
   if (ports == nullptr || ports->empty()) {
     ++totals_.no_route;
     return refuse(IcmpReason::kNoRoute, 0, packet, from, now);

@@ -1,4 +1,5 @@
 // Forwards by longest prefix; over several next hops of equal cost by a hash of the flow (ECMP, RFC 2992).
+// For packets with a label (DSCP) there may be routes of their own, which go first.
 #pragma once
 
 #include <cstdint>
@@ -34,6 +35,8 @@ class Router {
   Port& port(uint32_t number);
   /// Over all of `ports`; replaces a route to the same prefix.
   void set_route(const Prefix& prefix, std::vector<uint32_t> ports);
+  /// The same for packets with that DSCP (0..63), whatever the routes for others are.
+  void set_label_route(uint8_t dscp, const Prefix& prefix, std::vector<uint32_t> ports);
   void clear_routes();
 
   // ---- getters
@@ -49,6 +52,10 @@ class Router {
   struct AddressHash {
     uint64_t operator()(const wire::IpAddress& address) const;
   };
+  struct LabelRoute {
+    uint8_t dscp;
+    Route route;
+  };
   using Ports = std::vector<uint32_t>;
   void forward(Packet packet, uint32_t from, Time now);
   void refuse(IcmpReason reason, uint32_t mtu, const Packet& packet, uint32_t from, Time now);
@@ -56,6 +63,8 @@ class Router {
   void forget_found();
   /// nullptr: no route.
   const Ports* find_ports(const wire::IpAddress& destination);
+  /// nullptr: none for that label, so the others' routes hold.
+  const Ports* find_label_ports(uint8_t dscp, const wire::IpAddress& destination) const;
 
   std::string name_;
   ChunkPool& pool_;
@@ -63,7 +72,8 @@ class Router {
   wire::IpAddress v4_, v6_;
   bool has_v4_ = false, has_v6_ = false;
   std::vector<std::unique_ptr<Interface>> ports_;
-  std::vector<Route> routes_;  // longest prefix first
+  std::vector<Route> routes_;             // longest prefix first
+  std::vector<LabelRoute> label_routes_;  // longest prefix first; few, and none in most networks
   /// Each set of ports once: few, so they stay in the cache, whatever the number of routes.
   std::vector<Ports> choices_;
   /// Index into choices_ by destination.

@@ -39,7 +39,7 @@ void EndpointPaths::on_subflow_closed(const PathSubflow& subflow, SubflowEnd end
   if (end == SubflowEnd::kLocalAddressGone) on_address_gone(subflow);
   if (end == SubflowEnd::kRemoved)
     table_.on_removed(subflow.tuple);
-  else if (end == SubflowEnd::kFinished)
+  else if (end == SubflowEnd::kFinished || end == SubflowEnd::kClosedByProgram)
     table_.on_ended(subflow.tuple);
   else
     table_.on_died(subflow.tuple, subflows_.empty(), now);
@@ -233,9 +233,11 @@ void EndpointPaths::open_due_paths(Time now) {
     // Where the route leads is not known before the join is up: one at a time, then.
     if (is_there || table_.is_ambiguous(path)) continue;
     table_.on_opening(record);
-    const wire::Endpoint local{path.local, 0};
-    const bool is_open =
-        actions_.open_subflow(local, path.local_id, path.remote, path.remote_id, path.is_backup);
+    const bool is_open = actions_.open_subflow({.local = {path.local, 0},
+                                                .local_id = path.local_id,
+                                                .remote = path.remote,
+                                                .remote_id = path.remote_id,
+                                                .is_backup = path.is_backup});
     if (!is_open && record.state == PathState::kOpening) table_.on_join_failed(record, now);
   }
 }

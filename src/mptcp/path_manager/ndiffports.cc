@@ -20,8 +20,9 @@ void DifferentPorts::on_subflow_up(const PathSubflow& subflow, Time) {
   if (std::ranges::find(up_, subflow.index) == up_.end()) up_.push_back(subflow.index);
 }
 
-void DifferentPorts::on_subflow_closed(const PathSubflow& subflow, SubflowEnd, Time now) {
+void DifferentPorts::on_subflow_closed(const PathSubflow& subflow, SubflowEnd end, Time now) {
   std::erase(up_, subflow.index);
+  if (end == SubflowEnd::kClosedByProgram) ++unwanted_;
   wait(now);
 }
 
@@ -37,16 +38,16 @@ void DifferentPorts::on_remove_addr(uint8_t id, Time) {
 bool DifferentPorts::may_accept_join() { return is_established_ && has_room(); }
 
 void DifferentPorts::open_missing(Time now) {
-  while (opens_ && has_room()) {
+  while (opens_ && is_one_missing()) {
     ++opening_;  // before the call: it may call back
-    if (actions_.open_subflow({initial_.local.address, 0}, 0, initial_.remote, 0, false)) continue;
+    if (actions_.open_subflow({.local = {initial_.local.address, 0}, .remote = initial_.remote})) continue;
     --opening_;
     return wait(now);
   }
 }
 
 void DifferentPorts::wait(Time now) {
-  if (!opens_ || !has_room()) return;
+  if (!opens_ || !is_one_missing()) return;
   actions_.set_timer(now + backoff_);
   backoff_ = std::min(2 * backoff_, kLongestBackoff);
 }

@@ -36,12 +36,16 @@ class DifferentPorts final : public PathManager {
  private:
   void open_missing(Time now);
   void wait(Time now);
-  bool has_room() const { return up_.size() + opening_ < size_t{1} + config_.limits.subflows; }
+  bool is_one_missing() const { return has_room(unwanted_); }
+  bool has_room(size_t less = 0) const {
+    return less + up_.size() + opening_ < size_t{1} + config_.limits.subflows;
+  }
 
   const PathConfig& config_;
   PathActions& actions_;
   std::vector<uint8_t> up_;  // by index
   size_t opening_ = 0;       // joins of ours under way
+  size_t unwanted_ = 0;      // that a program closed
   wire::FourTuple initial_;
   Duration backoff_ = kFirstBackoff;
   bool is_established_ = false;

@@ -1,6 +1,9 @@
 #include "mptcp/path_manager/path_manager.h"
 
+#include "mptcp/path_manager/application.h"
 #include "mptcp/path_manager/endpoints.h"
+#include "mptcp/path_manager/fullmesh.h"
+#include "mptcp/path_manager/label.h"
 #include "mptcp/path_manager/ndiffports.h"
 #include "mptcp/path_manager/no_paths.h"
 
@@ -10,21 +13,32 @@ namespace {
 
 struct Entry {
   std::string_view name;
-  std::unique_ptr<PathManager> (*make)(const PathConfig& config, PathActions& actions);
+  std::unique_ptr<PathManager> (*make)(const PathConfig& config, PathActions& actions,
+                                       std::span<const uint8_t> labels);
 };
 
 // A new path manager needs one line here.
 constexpr Entry kPathManagers[] = {
     {"endpoints",
-     [](const PathConfig& config, PathActions& actions) -> std::unique_ptr<PathManager> {
-       return std::make_unique<EndpointPaths>(config, actions);
-     }},
+     [](const PathConfig& config, PathActions& actions, std::span<const uint8_t>)
+         -> std::unique_ptr<PathManager> { return std::make_unique<EndpointPaths>(config, actions); }},
+    {"fullmesh",
+     [](const PathConfig& config, PathActions& actions, std::span<const uint8_t>)
+         -> std::unique_ptr<PathManager> { return std::make_unique<FullMesh>(config, actions); }},
     {"ndiffports",
-     [](const PathConfig& config, PathActions& actions) -> std::unique_ptr<PathManager> {
-       return std::make_unique<DifferentPorts>(config, actions);
+     [](const PathConfig& config, PathActions& actions, std::span<const uint8_t>)
+         -> std::unique_ptr<PathManager> { return std::make_unique<DifferentPorts>(config, actions); }},
+    {"label",
+     [](const PathConfig& config, PathActions& actions,
+        std::span<const uint8_t> labels) -> std::unique_ptr<PathManager> {
+       return std::make_unique<LabelledPaths>(config, actions, labels);
+     }},
+    {"application",
+     [](const PathConfig&, PathActions&, std::span<const uint8_t>) -> std::unique_ptr<PathManager> {
+       return std::make_unique<ApplicationPaths>();
      }},
     {"none",
-     [](const PathConfig&, PathActions&) -> std::unique_ptr<PathManager> {
+     [](const PathConfig&, PathActions&, std::span<const uint8_t>) -> std::unique_ptr<PathManager> {
        return std::make_unique<NoPaths>();
      }},
 };
@@ -45,14 +59,16 @@ std::string_view to_string(SubflowEnd end) {
       return "local-address-gone";
     case SubflowEnd::kRemoved:
       return "removed";
+    case SubflowEnd::kClosedByProgram:
+      return "closed-by-program";
   }
   return "?";
 }
 
 std::unique_ptr<PathManager> make_path_manager(std::string_view name, const PathConfig& config,
-                                               PathActions& actions) {
+                                               PathActions& actions, std::span<const uint8_t> labels) {
   for (const Entry& entry : kPathManagers)
-    if (entry.name == name) return entry.make(config, actions);
+    if (entry.name == name) return entry.make(config, actions, labels);
   return nullptr;
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,17 +34,33 @@ struct PathLimits {
 };
 
 /// Why a subflow ended, as a path manager sees it.
-enum class SubflowEnd : uint8_t { kFinished, kReset, kTimedOut, kRefusedJoin, kLocalAddressGone, kRemoved };
+enum class SubflowEnd : uint8_t {
+  kFinished,
+  kReset,
+  kTimedOut,
+  kRefusedJoin,
+  kLocalAddressGone,
+  kRemoved,          // the path manager closed it
+  kClosedByProgram,  // a program's command did: it is not to be replaced
+};
 std::string_view to_string(SubflowEnd end);
+
+/// A subflow to open.
+struct SubflowRequest {
+  wire::Endpoint local;  // an address of this host; unspecified: whichever the route picks. Port 0: any
+  uint8_t local_id = 0;
+  wire::Endpoint remote;
+  uint8_t remote_id = 0;
+  bool is_backup = false;
+  std::optional<uint8_t> label{};  // DSCP of its packets, 0..63; nothing: the connection's own
+};
 
 /// What a path manager may ask for. Implemented by the connection.
 class PathActions {
  public:
   virtual ~PathActions() = default;
-  /// Opens a subflow from `local` (an address of this host; port 0: any) to `remote`. False: no room, or a
-  /// pair in use.
-  virtual bool open_subflow(const wire::Endpoint& local, uint8_t local_id, const wire::Endpoint& remote,
-                            uint8_t remote_id, bool is_backup) = 0;
+  /// False: no room, or a pair in use.
+  virtual bool open_subflow(const SubflowRequest& request) = 0;
   virtual void close_subflow(uint8_t index) = 0;
   virtual void set_backup(uint8_t index, bool is_backup) = 0;
   /// Announces (ADD_ADDR, repeated until echoed) or withdraws an address. False: the host does not have it
@@ -61,6 +78,7 @@ struct PathSubflow {
   uint8_t local_id = 0, remote_id = 0;
   bool is_backup = false;
   bool was_opened_by_us = false;
+  std::optional<uint8_t> label{};  // DSCP, if the path is told apart by it
 };
 
 class PathManager {
@@ -93,10 +111,11 @@ struct PathConfig {
   PathLimits limits;
 };
 
-/// By name: "endpoints" (the model of `ip mptcp`), "ndiffports" (ports of one address), "none". `config` and
-/// `actions` outlive it.
+/// By name: "endpoints" (the model of `ip mptcp`), "fullmesh" (every address to every address), "ndiffports"
+/// (ports of one address), "label" (one path a DSCP value of `labels`), "application" (a program decides),
+/// "none". `config` and `actions` outlive it.
 std::unique_ptr<PathManager> make_path_manager(std::string_view name, const PathConfig& config,
-                                               PathActions& actions);
+                                               PathActions& actions, std::span<const uint8_t> labels = {});
 std::vector<std::string> path_manager_names();
 
 }  // namespace braid::mptcp

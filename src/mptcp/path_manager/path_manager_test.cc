@@ -25,8 +25,9 @@ class PathsTest : public testing::Test, protected PathActions {
   };
 
   // ---- what the path manager asks for
-  bool open_subflow(const wire::Endpoint& local, uint8_t local_id, const wire::Endpoint& remote,
-                    uint8_t remote_id, bool is_backup) override {
+  bool open_subflow(const SubflowRequest& request) override {
+    const auto& [local, local_id, remote, remote_id, is_backup, label] = request;
+    EXPECT_FALSE(label.has_value());
     ++attempts;
     if (!can_open) return false;
     EXPECT_EQ(local.port, 0);
