@@ -8,7 +8,7 @@ namespace braid::mptcp {
 
 tl::expected<uint8_t, PathError> Connection::Impl::open_path(SubflowRequest request) {
   if (!request.local.address.is_unspecified()) {
-    request.local_id = local_id_of(request.local.address);
+    request.local_id = local_id_of(request.local);
     request.is_backup = request.is_backup || is_backup_endpoint(request.local_id);
   }
   const PathError refusal = open_subflow(std::move(request));
@@ -37,7 +37,7 @@ tl::expected<uint8_t, PathError> Connection::Impl::announce_address(const wire::
   if (negotiation.state != MultipathState::kEstablished || closing.is_over)
     return tl::unexpected(PathError::kNotMultipath);
   if (env.mtu_of(address) == 0) return tl::unexpected(PathError::kNotOurAddress);
-  if (id == 0) id = local_id_of(address);
+  if (id == 0) id = local_id_of({address, port});
   // Only REMOVE_ADDR speaks of ID 0; the first address announced anew, with a port say, needs another.
   if (id == 0) id = free_address_id();
   if (id == 0) return tl::unexpected(PathError::kNoAddressId);
