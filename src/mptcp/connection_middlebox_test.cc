@@ -88,6 +88,28 @@ TEST_F(RewrittenPayload, OfTheOnlyPath) {
   }
 }
 
+// Its window is that of the last DATA_ACK: it stood still when these ended with our MP_FAIL.
+TEST_F(RewrittenPayload, APeerThatDoesNotReadMpFailGoesOn) {
+  ChunkPool pool;
+  Pair pair(6);
+  Middlebox::open(pair, true);
+  const auto takes_mp_fail_off = [](size_t, Direction, Segment& s) {
+    for (size_t i = 0; i < s.options.mptcp.size();) {
+      if (std::holds_alternative<wire::MpFail>(s.options.mptcp[i]))
+        s.options.mptcp.erase(s.options.mptcp.begin() + static_cast<std::ptrdiff_t>(i));
+      else
+        ++i;
+    }
+    return true;
+  };
+  pair.network.middleboxes = {rewrite_payload(pool, to_server, 1), takes_mp_fail_off};
+  pair.client.to_send = 5'000'000;
+  ASSERT_TRUE(pair.run_until([&] { return pair.server.received == 5'000'000; }));
+  EXPECT_EQ(pair.server.connection->fallback_reason(), FallbackReason::kChecksumFailed);
+  EXPECT_EQ(pair.client.connection->fallback_reason(), FallbackReason::kNone);
+  EXPECT_TRUE(pair.server.has_wrong_bytes);
+}
+
 TEST_P(Middlebox, AcknowledgesDataThatItLosesOnOnePath) {
   // A proxy acknowledges whatever passes, and then delivers nothing: only DATA_ACK frees data.
   Pair pair(5, {PathOptions{}, PathOptions{}});

@@ -64,6 +64,7 @@ struct Writer {
   void syn(const tcp::SegmentContext& context);
   void syn_ack(const tcp::SegmentContext& context);
   void ack();
+  void failure();
   void data(const tcp::SegmentContext& context);
   void infinite_map(const tcp::SegmentContext& context);
   void reset();
@@ -170,12 +171,22 @@ bool Writer::data_fin() {
   return fitter.put(dss);
 }
 
+/// MP_FAIL that led to plain TCP, on some segments: one may be lost.
+void Writer::failure() {
+  if (!subflow.fail_due.has_value() || !fitter.put(wire::MpFail{*subflow.fail_due})) return;
+  connection.counters().add(Counter::kMpFailTx);
+  if (--subflow.fails_left == 0) subflow.fail_due.reset();
+}
+
 void Writer::ack() {
   const Negotiation& negotiation = connection.negotiation;
   if (negotiation.is_fallback()) {
-    if (subflow.fail_due.has_value() && fitter.put(wire::MpFail{*subflow.fail_due})) {
-      connection.counters().add(Counter::kMpFailTx);
-      if (--subflow.fails_left == 0) subflow.fail_due.reset();
+    failure();
+    // Until the peer has read our MP_FAIL its window is that of the last DATA_ACK, and would close on it.
+    if (connection.receiving.awaits_infinite_map) {
+      wire::Dss dss;
+      dss.data_ack = data_ack(true);
+      fitter.put(dss);
     }
     return;
   }
@@ -253,8 +264,7 @@ void Writer::data(const tcp::SegmentContext& context) {
   BRAID_CHECK(map != nullptr);
   if (negotiation.is_fallback()) {
     if (connection.sending.infinite_map.has_value()) infinite_map(context);
-    ack();
-    return;
+    return failure();
   }
   if (!negotiation.is_multipath()) return;
   const auto length = static_cast<uint16_t>(map->length + (map->has_data_fin ? 1 : 0));
