@@ -75,6 +75,7 @@ struct Sending {
     DataOffset data;
     StreamOffset stream;
     std::optional<StreamOffset> told_by;  // end of the first segment with it
+    StreamOffset from{};  // what was mapped before keeps its mapping, also when it is repeated
   };
   std::optional<InfiniteMap> infinite_map;
 };
