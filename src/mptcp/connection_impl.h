@@ -95,6 +95,7 @@ struct Sending {
     DataOffset data;
     StreamOffset stream;
     std::optional<StreamOffset> told_by;  // end of the first segment with it
+    StreamOffset from{};  // what was mapped before keeps its mapping, also when it is repeated
   };
   std::optional<InfiniteMap> infinite_map;
 };
@@ -112,9 +113,10 @@ struct Receiving {
   std::optional<DataOffset> fin;  // where the peer's DATA_FIN is
   bool is_fin_consumed = false;
   bool has_sent_data_ack = false;
-  Time first_data_ack_at{};  // when
-  bool is_peer_wide = true;  // the peer's data sequence numbers have 64 bits; our DATA_ACKs then too
-  uint8_t last_subflow = 0;  // that brought a segment
+  Time first_data_ack_at{};          // when
+  bool is_peer_wide = true;          // the peer's data sequence numbers have 64 bits; our DATA_ACKs then too
+  bool awaits_infinite_map = false;  // we sent MP_FAIL, and the peer may not know yet that this is plain TCP
+  uint8_t last_subflow = 0;          // that brought a segment
   bool is_readable_raised = false;
 };
 
@@ -288,6 +290,7 @@ struct Connection::Impl {
                                 const wire::TcpSegment& segment, uint64_t window);
   tcp::SegmentVerdict on_dss(MptcpSubflow& subflow, const wire::Dss& dss, uint64_t window);
   tcp::SegmentVerdict on_mapping(MptcpSubflow& subflow, const wire::DssMapping& mapping, bool has_data_fin);
+  void on_answer_to_failure(MptcpSubflow& subflow, const wire::TcpSegment& segment);
   tcp::SegmentVerdict on_infinite_mapping(MptcpSubflow& subflow, DataOffset data, StreamOffset stream);
   tcp::SegmentVerdict add_mapping(MptcpSubflow& subflow, const RxMap& map);
   void on_data(MptcpSubflow& subflow, StreamOffset offset, Slice payload);

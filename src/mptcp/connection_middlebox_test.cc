@@ -2,6 +2,8 @@
 // RFC 8684, 3.3.1 and 3.7).
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "mptcp/testing/middleboxes.h"
 #include "mptcp/testing/pair.h"
 
@@ -86,6 +88,55 @@ TEST_F(RewrittenPayload, OfTheOnlyPath) {
     EXPECT_EQ(pair.server.connection->fallback_reason(), FallbackReason::kChecksumFailed);
     EXPECT_EQ(pair.client.connection->fallback_reason(), FallbackReason::kPeerSentMpFail);
   }
+}
+
+// The kernel lost its place in the data when what was lost came again with the infinite mapping.
+TEST_F(RewrittenPayload, WhatWasMappedKeepsItsMappingAfterMpFail) {
+  bool was_repeated_later = false, has_told_infinite = false;
+  for (uint64_t seed = 20; seed < 26; ++seed) {
+    ChunkPool pool;
+    Pair pair(seed, {PathOptions{.loss = 0.03}});
+    Middlebox::open(pair, true);
+    std::map<uint32_t, wire::DssMapping> seen;  // by the segment's sequence number
+    const auto watch = [&](size_t, Direction d, Segment& s) {
+      const auto* dss = find_option<wire::Dss>(s);
+      if (d != Direction::kToServer || s.payload_size() == 0 || dss == nullptr || !dss->mapping) return true;
+      const auto [first, is_new] = seen.emplace(s.seq.value(), *dss->mapping);
+      EXPECT_EQ(first->second.data_length, dss->mapping->data_length);
+      EXPECT_EQ(first->second.subflow_seq, dss->mapping->subflow_seq);
+      const bool is_after = pair.client.connection->fallback_reason() == FallbackReason::kPeerSentMpFail;
+      if (!is_new && is_after && dss->mapping->data_length > 0) was_repeated_later = true;
+      if (dss->mapping->data_length == 0) has_told_infinite = true;
+      return true;
+    };
+    pair.network.middleboxes = {watch, rewrite_payload(pool, to_server, 1)};
+    pair.client.to_send = 1'000'000;
+    ASSERT_TRUE(pair.run_until([&] { return pair.server.received == 1'000'000; }));
+  }
+  EXPECT_TRUE(was_repeated_later);
+  EXPECT_TRUE(has_told_infinite);
+}
+
+// Its window is that of the last DATA_ACK: it stood still when these ended with our MP_FAIL.
+TEST_F(RewrittenPayload, APeerThatDoesNotReadMpFailGoesOn) {
+  ChunkPool pool;
+  Pair pair(6);
+  Middlebox::open(pair, true);
+  const auto takes_mp_fail_off = [](size_t, Direction, Segment& s) {
+    for (size_t i = 0; i < s.options.mptcp.size();) {
+      if (std::holds_alternative<wire::MpFail>(s.options.mptcp[i]))
+        s.options.mptcp.erase(s.options.mptcp.begin() + static_cast<std::ptrdiff_t>(i));
+      else
+        ++i;
+    }
+    return true;
+  };
+  pair.network.middleboxes = {rewrite_payload(pool, to_server, 1), takes_mp_fail_off};
+  pair.client.to_send = 5'000'000;
+  ASSERT_TRUE(pair.run_until([&] { return pair.server.received == 5'000'000; }));
+  EXPECT_EQ(pair.server.connection->fallback_reason(), FallbackReason::kChecksumFailed);
+  EXPECT_EQ(pair.client.connection->fallback_reason(), FallbackReason::kNone);
+  EXPECT_TRUE(pair.server.has_wrong_bytes);
 }
 
 TEST_P(Middlebox, AcknowledgesDataThatItLosesOnOnePath) {

@@ -281,9 +281,12 @@ bool Connection::Impl::can_fall_back_in_mid_stream(const MptcpSubflow& subflow) 
 void Connection::Impl::fall_back_in_mid_stream(MptcpSubflow& subflow, FallbackReason reason) {
   // The line of the infinite mapping; it acts back to the last octet known to be intact (RFC 8684, 3.7).
   if (!subflow.tx.empty())
-    sending.infinite_map = {subflow.tx[0].data_begin, subflow.tx[0].stream_begin, {}};
+    sending.infinite_map = {subflow.tx[0].data_begin, subflow.tx[0].stream_begin, {}, {}};
   else
-    sending.infinite_map = {sending.next, subflow.snd_end(), {}};
+    sending.infinite_map = {sending.next, subflow.snd_end(), {}, {}};
+  // A peer that sent MP_FAIL reads mappings until the infinite one comes, on the first new data (RFC
+  // 8684, 3.7).
+  if (reason == FallbackReason::kPeerSentMpFail) sending.infinite_map->from = subflow.snd_end();
   sending.reinjections.clear();
   subflow.held.clear();
   // Joins that were under way come to nothing.

@@ -72,9 +72,11 @@ struct Writer {
   void syn(const tcp::SegmentContext& context);
   void syn_ack(const tcp::SegmentContext& context);
   void ack();
+  void failure();
   void data(const tcp::SegmentContext& context);
   void infinite_map(const tcp::SegmentContext& context);
   void fastclose();
+  wire::DssMapping mapping_of(const DataMap& map, bool is_wide) const;
   void reset();
   bool announcement(size_t reserved);
   bool data_fin();
@@ -182,14 +184,24 @@ bool Writer::data_fin() {
   return fitter.put(dss);
 }
 
+/// MP_FAIL that led to plain TCP, on some segments: one may be lost.
+void Writer::failure() {
+  if (!subflow.fail_due.has_value() || !fitter.put(wire::MpFail{*subflow.fail_due})) return;
+  connection.counters().add(Counter::kMpFailTx);
+  if (--subflow.fails_left == 0) subflow.fail_due.reset();
+}
+
 void Writer::ack() {
   Negotiation& negotiation = connection.negotiation;
   negotiation.is_third_ack_due = false;
   if (subflow.is_fastclose) return fastclose();
   if (negotiation.is_fallback()) {
-    if (subflow.fail_due.has_value() && fitter.put(wire::MpFail{*subflow.fail_due})) {
-      connection.counters().add(Counter::kMpFailTx);
-      if (--subflow.fails_left == 0) subflow.fail_due.reset();
+    failure();
+    // Until the peer has read our MP_FAIL its window is that of the last DATA_ACK, and would close on it.
+    if (connection.receiving.awaits_infinite_map) {
+      wire::Dss dss;
+      dss.data_ack = data_ack(true);
+      fitter.put(dss);
     }
     return;
   }
@@ -261,23 +273,38 @@ void Writer::infinite_map(const tcp::SegmentContext& context) {
   if (!map->told_by.has_value()) map->told_by = context.offset + context.payload_bytes;
 }
 
+wire::DssMapping Writer::mapping_of(const DataMap& map, bool is_wide) const {
+  wire::DssMapping mapping;
+  mapping.data_seq = sequence(local_dsn(map.data_begin), is_wide);
+  mapping.subflow_seq = static_cast<uint32_t>(map.stream_begin.value());
+  mapping.data_length = static_cast<uint16_t>(map.length + (map.has_data_fin ? 1 : 0));
+  mapping.checksum = map.checksum;
+  return mapping;
+}
+
 void Writer::data(const tcp::SegmentContext& context) {
   if (context.payload_bytes == 0 || subflow.is_fastclose) return ack();  // a FIN by itself
   Negotiation& negotiation = connection.negotiation;
   const DataMap* map = subflow.tx.find(context.offset);
   BRAID_CHECK(map != nullptr);
   if (negotiation.is_fallback()) {
-    if (connection.sending.infinite_map.has_value()) infinite_map(context);
-    ack();
-    return;
+    const auto& infinite = connection.sending.infinite_map;
+    if (infinite.has_value() && context.offset < infinite->from) {
+      wire::Dss dss;
+      dss.mapping = mapping_of(*map, true);
+      dss.data_fin = map->has_data_fin;
+      fitter.put(dss);
+    } else if (infinite.has_value()) {
+      infinite_map(context);
+    }
+    return failure();
   }
   if (!negotiation.is_multipath()) return;
-  const auto length = static_cast<uint16_t>(map->length + (map->has_data_fin ? 1 : 0));
   // Until the peer is known to have the keys they come with the first data (RFC 8684, 3.1).
   if (negotiation.state == MultipathState::kConfirmed && !negotiation.is_server && subflow.is_initial &&
       map->stream_begin == StreamOffset(1) && !map->has_data_fin && !is_v0()) {
     wire::MpCapable capable = keys();
-    capable.data_length = length;
+    capable.data_length = mapping_of(*map, true).data_length;
     capable.checksum = map->checksum;
     if (fitter.put(capable)) return;
   }
@@ -286,15 +313,11 @@ void Writer::data(const tcp::SegmentContext& context) {
   if (is_v0() && is_repeated && negotiation.state == MultipathState::kConfirmed && !negotiation.is_server)
     connection.ask_for_bare_ack(subflow);
   wire::Dss dss;
-  wire::DssMapping& mapping = dss.mapping.emplace();
   // With data missing in the other direction a SACK block has to find room on every other segment: then the
   // mapping is narrow, and DATA_ACK waits for the next (14 or 16 octets here, 12 each for the other two).
   const bool wants_sack =
       subflow.receive_queue_bytes() > 0 && std::exchange(subflow.is_sack_next, !subflow.is_sack_next);
-  mapping.data_seq = sequence(local_dsn(map->data_begin), !wants_sack);
-  mapping.subflow_seq = static_cast<uint32_t>(map->stream_begin.value());
-  mapping.data_length = length;
-  mapping.checksum = map->checksum;
+  dss.mapping = mapping_of(*map, !wants_sack);
   dss.data_fin = map->has_data_fin;
   if (!wants_sack) dss.data_ack = data_ack(connection.receiving.is_peer_wide);
   if (fitter.put(dss)) return;

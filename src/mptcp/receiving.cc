@@ -26,12 +26,17 @@ SegmentVerdict Connection::Impl::on_segment(MptcpSubflow& subflow, const wire::T
     if (const auto* fastclose = wire::find<wire::MpFastclose>(options))
       return on_fastclose(subflow, *fastclose, segment);
     if (wire::find<wire::MpTcpRst>(options) != nullptr) counters().add(Counter::kMpRstRx);
+    // It says why; what that subflow had sent is repeated anyway.
+    if (wire::find<wire::MpFail>(options) != nullptr) counters().add(Counter::kMpFailRx);
     return SegmentVerdict::kAccept;
   }
   if (segment.options.malformed > 0)
     counters().add(Counter::kBraidMalformedOptions, segment.options.malformed);
   if (segment.flags.syn) return on_syn(subflow, segment, window);
-  if (negotiation.is_fallback()) return SegmentVerdict::kAccept;
+  if (negotiation.is_fallback()) {
+    if (receiving.awaits_infinite_map) on_answer_to_failure(subflow, segment);
+    return SegmentVerdict::kAccept;
+  }
   if (negotiation.state == MultipathState::kNegotiating) return on_third_ack(subflow, segment, window);
   if (subflow.join != JoinState::kNone) {
     if (!subflow.is_joined()) {
@@ -53,6 +58,23 @@ SegmentVerdict Connection::Impl::on_options(MptcpSubflow& subflow, const wire::T
     if (negotiation.is_fallback()) break;
   }
   return SegmentVerdict::kAccept;
+}
+
+/// We have sent MP_FAIL: the peer says that it knows, by MP_FAIL or by its infinite mapping, and then is
+/// plain TCP as well.
+void Connection::Impl::on_answer_to_failure(MptcpSubflow& subflow, const wire::TcpSegment& segment) {
+  const wire::MptcpOptions& options = segment.options.mptcp;
+  if (wire::find<wire::MpFail>(options) != nullptr) {
+    counters().add(Counter::kMpFailRx);
+    subflow.fail_due.reset();
+  }
+  const auto* dss = wire::find<wire::Dss>(options);
+  const bool is_infinite = dss != nullptr && dss->mapping.has_value() && dss->mapping->data_length == 0;
+  if (is_infinite) counters().add(Counter::kInfiniteMapRx);
+  if (is_infinite || (options.empty() && !segment.payload.empty())) {
+    receiving.awaits_infinite_map = false;
+    subflow.fail_due.reset();
+  }
 }
 
 SegmentVerdict Connection::Impl::on_option(MptcpSubflow& subflow, const wire::MptcpOption& option,
@@ -268,6 +290,7 @@ void Connection::Impl::on_bad_checksum(MptcpSubflow& subflow, const RxMap& map) 
   Ring<Slice> slices = std::move(subflow.held.slices);
   subflow.held.slices = {};
   fall_back_in_mid_stream(subflow, FallbackReason::kChecksumFailed);
+  receiving.awaits_infinite_map = true;
   DataOffset position = receiving.linear_data;
   while (!slices.empty()) {
     Slice slice = slices.pop_front();

@@ -9,9 +9,11 @@ path managers, counters and views of it.
 
 import json
 import os
+import select
 import subprocess
 import sys
 import tempfile
+import time
 
 import lab
 
@@ -106,16 +108,27 @@ class BraidStack:
 class Talker:
     """A talker.py that runs."""
 
+    PATIENCE = 15  # seconds for an answer
+
     def __init__(self, stack, role, address, *options):
-        self.process = stack.side.start(*stack.words(*TALKER, role, address, PORT, *options), stdin=subprocess.PIPE, text=True, bufsize=1)
+        self.process = stack.side.start(*stack.words(*TALKER, role, address, PORT, *options), stdin=subprocess.PIPE)
+        self.text = b""
 
     def expect(self, start):
-        line = self.process.stdout.readline().strip()
-        assert line.startswith(start), f"{line!r} instead of {start!r}: {self.process.stderr.read() if not line else ''}"
+        end = time.monotonic() + self.PATIENCE
+        while b"\n" not in self.text:
+            assert select.select([self.process.stdout], [], [], max(0, end - time.monotonic()))[0], f"no answer in place of {start!r}"
+            more = os.read(self.process.stdout.fileno(), 4096)
+            assert more, f"it ended in place of {start!r}: {self.process.stderr.read().decode()}"
+            self.text += more
+        line, self.text = self.text.split(b"\n", 1)
+        line = line.decode()
+        assert line.startswith(start), f"{line!r} instead of {start!r}"
         return line[len(start):].strip()
 
     def tell(self, *words):
-        self.process.stdin.write(" ".join(map(str, words)) + "\n")
+        self.process.stdin.write((" ".join(map(str, words)) + "\n").encode())
+        self.process.stdin.flush()
 
     def do(self, expected, *words):
         self.tell(*words)
@@ -156,7 +169,14 @@ class Conversation:
         self.totals[sender] += size
 
     def read(self, reader, size):
-        reader.do("read ", "read", size)
+        try:
+            reader.do("read ", "read", size)
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {self.seen()}") from error
+
+    def seen(self):
+        """What both sides say, for people."""
+        return f"\n{self.braid.call('ss')}\nBraid: {self.braid.counters()}\nkernel: {self.kernel.counters()}"
 
     def exchange(self, size, meanwhile=lambda: None):
         """So many octets each way, exact; meanwhile something may happen."""

@@ -8,7 +8,7 @@ on its way and when not. Each direction of the connection is one stream of octet
     read N      reads N more octets: "read TOTAL", or what went wrong
     written     waits until all that was to be sent is written: "written TOTAL", or the error
     end         waits for the peer's end of stream: "end", or the error ("ECONNRESET SECONDS")
-    replace A B from here on the peer's stream has B where it had A (a middlebox; of one length)
+    replaced B  the peer's stream has B in the place of the first needle (a middlebox; of one length)
     shutdown    no more octets from here
     abort       closes with a reset (SO_LINGER of 0): "closed"
     close       closes: "closed"
@@ -26,8 +26,9 @@ import time
 
 BLOCK = 1 << 16
 IPPROTO_MPTCP = 262
-#: Somewhere in each block, for a middlebox to find; of one length with what it writes there.
+#: In each block but the first few, for a middlebox to find.
 NEEDLE = b"--needle--"
+FIRST_NEEDLE = 4  # its block
 
 
 class Pattern:
@@ -40,7 +41,8 @@ class Pattern:
         number, begin = divmod(position, BLOCK)
         cut = number * 4099 % BLOCK
         block = bytearray(self.noise[cut:cut + BLOCK])
-        block[1000:1000 + len(NEEDLE)] = NEEDLE
+        if number >= FIRST_NEEDLE:
+            block[1000:1000 + len(NEEDLE)] = NEEDLE
         return bytes(block[begin:begin + size])
 
 
@@ -79,8 +81,8 @@ class Talker:
             at = 0
             while at < len(block):
                 expected = self.theirs.at(self.received, len(block) - at)
-                if self.replaced:
-                    whole = self.theirs.at(self.received // BLOCK * BLOCK, BLOCK).replace(*self.replaced)
+                if self.replaced and self.received // BLOCK == FIRST_NEEDLE:
+                    whole = self.theirs.at(FIRST_NEEDLE * BLOCK, BLOCK).replace(*self.replaced)
                     expected = whole[self.received % BLOCK:][:len(expected)]
                 if block[at:at + len(expected)] != expected:
                     return f"wrong octets at {self.received}"
@@ -111,8 +113,8 @@ class Talker:
             return self.failure or f"written {self.sent}"
         if words[0] == "end":
             return self.end()
-        if words[0] == "replace":
-            self.replaced = words[1].encode(), words[2].encode()
+        if words[0] == "replaced":
+            self.replaced = NEEDLE, words[1].encode()
             return "replaced"
         if words[0] == "shutdown":
             self.orders.join()

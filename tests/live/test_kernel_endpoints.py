@@ -90,6 +90,40 @@ def test_braids_endpoint_comes_changes_and_goes(role):
         talk.assert_clean()
 
 
+def test_the_kernels_server_joins_too():
+    """From a subflow endpoint of its own to the address and port that Braid connected from."""
+    with lab.Lab(2) as net, Conversation(net, "client", routed="server") as talk:
+        talk.exchange(SIZE, lambda: talk.kernel.endpoint("add", net.server.address(1), "dev", "path1", "subflow"))
+        talk.wait_for_subflows(2)
+        talk.wait_for_kernel(MPJoinSynTx=1, MPJoinSynAckRx=1)
+        first, second = talk.subflows()
+        assert first["local"] == second["local"] and host_of(second["remote"]) == net.server.address(1)
+        talk.exchange(SIZE)
+        talk.finish()
+        talk.assert_clean()
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("who", ["kernel", "braid"])
+def test_the_initial_address_may_go(who, role):
+    """REMOVE_ADDR of ID 0: the connection lives on, over the other address."""
+    with lab.Lab(2) as net, Conversation(net, role) as talk:
+        if who == "kernel":
+            remove = lambda: talk.kernel.endpoint("delete", "id", 0, talk.kernel_side.address(0))  # noqa: E731
+        else:
+            talk.braid.endpoint("add", talk.braid_side.address(0), "dev", "path0", "id", 9, "subflow")
+            remove = lambda: talk.braid.endpoint("delete", "id", 9)  # noqa: E731
+        talk.announce(talk.kernel, talk.kernel_side.address(1))
+        talk.wait_for_subflows(2)
+        talk.exchange(SIZE, remove)
+        left, = talk.wait_for_subflows(1)
+        assert not left["is_initial"] and host_of(left["remote"]) == talk.kernel_side.address(1)
+        (talk.wait_for_braid if who == "kernel" else talk.wait_for_kernel)(RmAddr=1)
+        talk.exchange(SIZE)
+        talk.finish()
+        talk.assert_clean()
+
+
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("who", ["kernel", "braid"])
 def test_a_fullmesh_endpoint_reaches_every_address_of_the_peer(who, role):

@@ -52,16 +52,57 @@ def test_silent_path_death_and_return(receiver, tmp_path):
         assert result["longest_stall"] <= 1.0, result
 
 
-def test_kernel_sends_while_a_path_dies(tmp_path):
-    """Braid is the receiver: how long the gap is, is the kernel's doing; that no byte is lost, is ours too."""
-    size = 24 << 20
+def start_transfer_back(net, words, size):
+    """The other way: bulk from the server to the client."""
+    address = net.server.address(0)
+    server = net.server.start(*words["server"], *lab.PEER, "server", address, 8080, "--bytes", size)
+    assert server.stdout.readline() == b"listening\n", server.stderr.read()
+    client = net.client.start(*words["client"], *lab.PEER, "client", address, 8080, "--bytes", 0)
+    return client, server
+
+
+def test_braids_server_sends_while_a_path_dies_and_returns(tmp_path):
+    size = 32 << 20
     with lab.Lab(2, rates=[RATE_MBIT] * 2, delays=[DELAY_MS] * 2) as net:
         net.client.use_kernel_mptcp()
         words = {"client": lab.MPTCPIZE, "server": lab.braid_run_on_wires(tmp_path)}
-        client, server = start_transfer(net, words, size)
+        client, server = start_transfer_back(net, words, size)
+        got = lambda path: lab.path_bytes(net.client, path)[0]  # noqa: E731
         for path in (0, 1):
-            lab.wait_for(lambda: server_got(net, path) > 1 << 20, what=f"data on path {path}")
+            lab.wait_for(lambda: got(path) > 2 << 20, what=f"data on path {path}")
+        net.cut(0)
+        alive = got(1)
+        lab.wait_for(lambda: got(1) > alive + (6 << 20), 20, "data on the path that is left")
+        net.restore(0)
+        back = got(0)
+        lab.wait_for(lambda: got(0) > back + (256 << 10), 2, "the path that came back to be used")
+        result = finish(client)
+        finish(server)
+        assert result["ok"] and result["received"] == size
+        assert result["longest_stall"] <= 1.0, result
+
+
+@pytest.mark.parametrize("sender", ["client", "server"])
+def test_kernel_sends_while_a_path_dies_and_returns(sender, tmp_path):
+    """Braid is the receiver: how long the gap is, is the kernel's doing; that no byte is lost, is ours too."""
+    size = 24 << 20
+    with lab.Lab(2, rates=[RATE_MBIT] * 2, delays=[DELAY_MS] * 2) as net:
+        kernel, braid = (net.client, net.server) if sender == "client" else (net.server, net.client)
+        kernel.use_kernel_mptcp(signal=sender == "server")
+        on_braid = lab.braid_run_on_wires(tmp_path)
+        if sender == "client":
+            client, server = start_transfer(net, {"client": lab.MPTCPIZE, "server": on_braid}, size)
+        else:
+            client, server = start_transfer_back(net, {"client": on_braid, "server": lab.MPTCPIZE}, size)
+        got = lambda path: lab.path_bytes(braid, path)[0]  # noqa: E731
+        for path in (0, 1):
+            lab.wait_for(lambda: got(path) > 1 << 20, what=f"data on path {path}")
         net.cut(1)
-        result = finish(server)
-        finish(client)
+        alive = got(0)
+        lab.wait_for(lambda: got(0) > alive + (2 << 20), 20, "data on the path that is left")
+        net.restore(1)
+        back = got(1)
+        lab.wait_for(lambda: got(1) > back + (256 << 10), 20, "the path that came back to be used")
+        result = finish(server if sender == "client" else client)
+        finish(client if sender == "client" else server)
         assert result["ok"] and result["received"] == size
