@@ -179,6 +179,35 @@ TEST(RedundantScheduler, ASlowPathNeitherHoldsUpNorFillsMemory) {
   EXPECT_LT(most_memory, 3u * (512u << 10));
 }
 
+// What programs write in small parts fills chunks in part only: that is no reason to make no copies.
+TEST(RedundantScheduler, BuffersThatHoldMoreThanTheirOctetsAreNoReasonToStop) {
+  const PathOptions path{.delay = 10ms, .rate_bytes_per_second = 500'000, .queue_bytes = 64u << 10};
+  Pair pair(11, {path, path});
+  pair.client.config.scheduler = "redundant";
+  pair.add_client_endpoints();
+  pair.client.to_send = 20'000;
+  pair.connect();
+  ASSERT_TRUE(pair.run_until([&] { return pair.subflows(pair.client) == 2; }));
+  pair.run_for(1s);
+  ASSERT_EQ(pair.server.received, 20'000u);
+  const ConnectionInfo before = pair.client.connection->info();
+  // Slices of chunks of their own, a quarter full.
+  constexpr size_t kSlice = 17'000;
+  for (size_t sent = 0; sent < 2'000'000;) {
+    if (pair.client.connection->send_room_bytes() == 0) pair.run_for(5ms);
+    ChunkRef chunk = pair.client.environment.chunks().allocate(64u << 10);
+    for (size_t i = 0; i < kSlice; ++i) chunk->data()[i] = testing::pattern(20'000 + sent + i, 2 * 11 + 1);
+    ASSERT_TRUE(pair.client.connection->send(Slice(std::move(chunk), 0, kSlice), pair.now));
+    sent += kSlice;
+  }
+  pair.run_for(10s);
+  EXPECT_FALSE(pair.server.has_wrong_bytes);
+  EXPECT_GT(pair.server.received, 2'000'000u);
+  const ConnectionInfo after = pair.client.connection->info();
+  for (size_t i = 0; i < 2; ++i)
+    EXPECT_GT(after.subflows[i].data_sent_bytes - before.subflows[i].data_sent_bytes, 1'500'000u) << i;
+}
+
 TEST(RedundantScheduler, APathThatDiesIsNotMissed) {
   Pair pair(8, {{.delay = 20ms, .rate_bytes_per_second = 500'000},
                 {.delay = 30ms, .rate_bytes_per_second = 500'000}});

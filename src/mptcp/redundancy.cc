@@ -1,8 +1,8 @@
 // The same data on several subflows: what a redundant scheduler asks for.
 //
 // Each subflow goes through the data sequence space by itself: `copied_to` is how far it is. The peer sorts
-// out what it gets twice, as with any reinjection. Memory is bounded: no copies are made while more than two
-// send buffers are held.
+// out what it gets twice, as with any reinjection. Memory is bounded: no copies are made while as much as
+// a send buffer is held for the copies alone.
 #include <algorithm>
 
 #include "mptcp/connection_impl.h"
@@ -42,7 +42,7 @@ std::optional<DataRange> Connection::Impl::next_copy(MptcpSubflow& subflow, uint
   }
   // What a slow path refers to stays in memory after it has arrived by another, in whole chunks: a segment
   // here and there of a fast stream would keep all of it.
-  if (at >= sending.next || sending.buffer.held_bytes() >= 2 * sending.limit_bytes) return std::nullopt;
+  if (at >= sending.next || sending.buffer.shelved_bytes() >= sending.limit_bytes) return std::nullopt;
   DataOffset end = sending.next;
   if (at < sending.shared_from) {
     for (size_t i = 0; i < subflow.tx.size(); ++i) {

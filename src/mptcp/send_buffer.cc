@@ -85,10 +85,12 @@ void SendBuffer::acknowledge(DataOffset data_ack) {
     Piece piece = pieces_.pop_front();
     if (hint_ > 0) --hint_;
     if (pieces_.empty()) is_tail_ours_ = false;
-    if (piece.references > 0)
+    if (piece.references > 0) {
+      shelved_bytes_ += piece.slice.chunk()->capacity();
       shelved_.push_back(std::move(piece));
-    else
+    } else {
       held_bytes_ -= piece.slice.chunk()->capacity();
+    }
   }
 }
 
@@ -127,6 +129,7 @@ void SendBuffer::release(DataOffset begin, DataOffset end) {
     BRAID_CHECK(piece.references > 0);
     if (--piece.references > 0 || !is_shelved) return;
     held_bytes_ -= piece.slice.chunk()->capacity();
+    shelved_bytes_ -= piece.slice.chunk()->capacity();
     piece.slice = {};
     ++shelved_dead_;
   });

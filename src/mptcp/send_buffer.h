@@ -24,6 +24,8 @@ class SendBuffer {
   uint64_t occupancy_bytes() const { return end_ - data_una_; }  ///< logical (sb_cc)
   uint64_t held_bytes() const { return held_bytes_; }  ///< in memory, chunk slack included (sb_actual)
 
+  uint64_t shelved_bytes() const { return shelved_bytes_; }  ///< of them: DATA_ACKed, but maps refer to them
+
   // ---- commands
   /// Copies bytes to the end; small writes share chunks.
   void append(std::span<const std::byte> bytes);
@@ -59,7 +61,7 @@ class SendBuffer {
   // Pieces below data_una_ that maps still refer to, sorted, with gaps: a path that hangs holds only its own.
   Pieces shelved_;
   size_t shelved_dead_ = 0;  // of them: references gone, slice dropped, not yet swept out
-  uint64_t held_bytes_ = 0;
+  uint64_t held_bytes_ = 0, shelved_bytes_ = 0;
   bool is_tail_ours_ = false;  // we allocated the last piece's chunk: what lies behind its slice is free
   DataOffset data_una_, end_;
 };

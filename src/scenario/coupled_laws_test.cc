@@ -114,7 +114,7 @@ TEST(Wvegas, FillsPathsAndKeepsQueuesShort) {
   }
 }
 
-// Among its like it shares; with a flow that fills queues it gets little, which is no secret: docs say so.
+// Among its like it shares; with a flow that fills queues it gets little (docs/simulator.md says how little).
 TEST(Wvegas, SharesABottleneckWithAnother) {
   const auto goodputs = mean_goodputs(parsed(
       "duration = \"100s\"\nrouters = [\"r\"]\n[hosts.one]\ncongestion_control = \"wvegas\"\n[hosts.two]\n"

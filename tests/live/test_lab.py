@@ -167,6 +167,76 @@ def test_a_program_that_fails_is_said(scenario):
     assert "exit status 3" in done.stdout and "out of luck" in done.stdout
 
 
+POLICY = """
+duration = "6s"
+[hosts.client]
+scheduler = "weighted"
+strict_shares = true
+paths = [{interface = "two", weight = 3}]
+[links.one]
+between = ["client", "server"]
+rate = "10 Mbit/s"
+delay = "10ms"
+[links.two]
+between = ["client", "server"]
+rate = "10 Mbit/s"
+delay = "20ms"
+[[workload]]
+from = "client"
+to = "server"
+"""
+
+
+def sent(csv, subflow, begin, end):
+    """Mbit/s"""
+    rows = [line.split(",") for line in csv.read_text().splitlines()[1:]]
+    rates = [float(row[3]) for row in rows
+             if row[1:3] == [f"connection 1 subflow {subflow}", "rate"] and begin < float(row[0]) <= end]
+    return sum(rates) / len(rates) / 1e6
+
+
+def test_schedulers_weights_and_congestion_control_change_while_data_flow(scenario, tmp_path):
+    csv = tmp_path / "series.csv"
+    path = scenario(POLICY + """
+[[event]]
+at = "3s"
+host = "client"
+scheduler = "redundant"
+congestion_control = "reno"
+""")
+    results = results_of(path, "--csv", str(csv))
+    assert 2.5 < sent(csv, 2, 1, 3) / sent(csv, 1, 1, 3) < 3.5, "the weights"
+    assert sent(csv, 1, 4, 6) > 7 and sent(csv, 2, 4, 6) > 7, "both paths carry everything"
+    assert results["connections"][0]["intact"] and results["connections"][0]["wasted_bytes"] > 1_500_000
+
+
+def test_braid_set_changes_open_connections_and_says_what_is_wrong(scenario, tmp_path):
+    script = tmp_path / "script"
+    script.write_text(r"""braid=$1
+$braid set all scheduler blest congestion-control balia
+$braid ss | grep -o 'scheduler [a-z]*, congestion control [a-z]*'
+$braid set $($braid ss | sed -n 's/.*token \([0-9a-f]*\),.*/\1/p') scheduler ecf
+$braid ss | grep -o 'scheduler [a-z]*'
+$braid set 192.0.2.200:1 scheduler ecf
+$braid set all scheduler no-such
+$braid set all nonsense x
+exit 0
+""")
+    path = scenario(POLICY + f"""
+[[program]]
+host = "client"
+start = "2s"
+command = "sh {script} {lab.braid_binary()}"
+""")
+    results = results_of(path)
+    output = results["programs"][0]["output"]
+    assert "1 changed\nscheduler blest, congestion control balia\n1 changed\nscheduler ecf\n" in output, output
+    assert 'there is no connection "192.0.2.200:1"' in output, output
+    assert 'there is no scheduler "no-such": lowest-rtt, ' in output, output
+    assert "scheduler NAME, congestion-control NAME, or both" in output, output
+    assert results["connections"][0]["intact"]
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_nothing_is_left_however_it_ends(scenario, how):
     process = subprocess.Popen([lab.braid_binary(), "lab", scenario(TWO_PATHS + BULK.replace("8 MB", "800 MB"))],
