@@ -70,6 +70,21 @@ void read_labels(TomlTable& table, std::vector<uint8_t>& labels) {
   }
 }
 
+void read_open_paths(TomlTable& table, mptcp::OpenPaths& open) {
+  table.read_size("open_paths_after", open.after_bytes, 0, kMostBuffer);
+  table.read_duration("open_paths_after_age", open.after_age);
+  table.read("open_paths_after_slow_start", open.after_slow_start);
+  const toml::array* array = table.read_array("open_paths_at_once_ports", "an array of ports, such as [22]");
+  if (array == nullptr) return;
+  open.at_once_ports.clear();
+  for (const toml::node& node : *array) {
+    const int64_t port = node.value_exact<int64_t>().value_or(0);
+    if (port < 1 || port > 65535)
+      return table.complain("open_paths_at_once_ports", "each is a port, 1 to 65535");
+    open.at_once_ports.push_back(static_cast<uint16_t>(port));
+  }
+}
+
 }  // namespace
 
 void read_connection(TomlTable& table, mptcp::ConnectionConfig& c) {
@@ -89,6 +104,7 @@ void read_connection(TomlTable& table, mptcp::ConnectionConfig& c) {
   table.read_choice("congestion_control", c.congestion_control, mptcp::all_congestion_control_names());
   table.read_choice("path_manager", c.path_manager, mptcp::path_manager_names());
   read_labels(table, c.labels);
+  read_open_paths(table, c.open_paths);
   table.read_size("send_buffer", c.send_buffer_bytes, kLeastBuffer, kMostBuffer);
   table.read_size("receive_buffer", c.receive_buffer_bytes, kLeastBuffer, kMostBuffer);
   table.read("autotune", c.autotune);
@@ -98,6 +114,10 @@ void read_connection(TomlTable& table, mptcp::ConnectionConfig& c) {
   table.read("max_subflows", c.max_subflows, 1, 255);
   table.read("syn_attempts_with_multipath", c.syn_attempts_with_multipath, 0, 127);
   table.read("syn_attempts", c.subflow.syn_attempts, 1, 127);
+  table.read_duration("race_delay", c.race_delay);
+  table.read_duration("path_keepalive", c.path_keepalive);
+  table.read_duration("path_keepalive_interval", c.path_keepalive_interval);
+  table.read("path_keepalive_attempts", c.path_keepalive_attempts, 1, 127);
   table.read_duration("join_timeout", c.join_timeout);
   table.read_duration("survive_without_subflows", c.survive_without_subflows);
   table.read_duration("dead_path_probe_max", c.dead_path_probe_max);

@@ -92,8 +92,10 @@ tl::expected<ConnectionId, Error> Host::Impl::connect(const wire::Endpoint& remo
   }
   ConnectionRecord& record = new_record(ConnectionRecord::Owner::kApplication, ListenerId::kNone);
   creating = &record;
-  auto connection =
-      mptcp::Connection::connect(options.connection.value_or(config.connection), *this, tuple, now);
+  mptcp::ConnectionConfig chosen = options.connection.value_or(config.connection);
+  // A program that names its address wants that one.
+  if (options.local && !options.local->address.is_unspecified()) chosen.race_delay = Duration{0};
+  auto connection = mptcp::Connection::connect(chosen, *this, tuple, now);
   creating = nullptr;
   if (connection == nullptr) {
     records.remove(record.id);

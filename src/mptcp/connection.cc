@@ -88,6 +88,7 @@ size_t Connection::send(std::span<const std::byte> bytes, Time now) {
   if (taken < bytes.size()) impl_->sending.was_refused = true;
   if (taken == 0) return 0;
   impl_->sending.buffer.append(bytes.first(taken));
+  impl_->check_paths_due();
   impl_->env.wake(*this);
   return taken;
 }
@@ -98,6 +99,7 @@ bool Connection::send(Slice slice, Time now) {
   if (slice.empty()) return true;
   impl_->sending.buffer.append(std::move(slice));
   if (impl_->send_room() == 0) impl_->sending.was_refused = true;
+  impl_->check_paths_due();
   impl_->env.wake(*this);
   return true;
 }
@@ -158,7 +160,11 @@ void Connection::set_keepalive(std::optional<Duration> idle, Duration interval, 
   impl_->config.subflow.keepalive_idle = idle;
   impl_->config.subflow.keepalive_interval = interval;
   impl_->config.subflow.keepalive_attempts = attempts;
-  for (const auto& subflow : impl_->subflows) subflow->set_keepalive(idle, interval, attempts, now);
+  for (const auto& subflow : impl_->subflows) {
+    subflow->set_keepalive(idle, interval, attempts, now);
+    subflow->has_path_keepalive = false;
+  }
+  impl_->update_keepalives();
   impl_->env.wake(*this);
 }
 
@@ -193,6 +199,12 @@ bool Connection::set_congestion_control(std::string_view name, Time now) {
   }
   impl_->env.wake(*this);
   return true;
+}
+
+void Connection::set_traffic_class(uint8_t traffic_class) {
+  impl_->config.subflow.traffic_class = traffic_class;
+  for (const auto& subflow : impl_->subflows)
+    if (!subflow->label) subflow->set_traffic_class(traffic_class);
 }
 
 void Connection::set_send_buffer(uint64_t bytes) {
@@ -330,6 +342,7 @@ void Connection::on_retransmission_timeout(tcp::Subflow& subflow, uint32_t count
   if (!impl_->negotiation.is_multipath() || !stalled.is_joined()) return;
   impl_->counters().add(Counter::kSubflowStale);
   const uint64_t offered = impl_->offer_to_others(stalled);
+  impl_->make_paths_due();
   if (count == 1 && impl_->is_logged())
     impl_->log({.kind = Decision::Kind::kPathStalled, .amount = offered}, stalled);
   impl_->update_probe_limits();
@@ -375,6 +388,7 @@ bool Connection::announce(uint8_t id, const wire::IpAddress& address, uint16_t p
   return impl_->announce(id, address, port);
 }
 void Connection::withdraw(uint8_t id) { impl_->withdraw(id); }
+bool Connection::are_paths_due() const { return impl_->are_paths_due; }
 void Connection::set_timer(Time at) {
   impl_->timer(ConnectionTimer::kPathManager) = at;
   impl_->env.wake(*this);

@@ -89,6 +89,15 @@ struct PathRule {
   bool fits(std::string_view local_interface, const wire::IpAddress& local) const;
 };
 
+/// When a connection is worth further paths, so that short ones pay nothing for them: as soon as one of these
+/// holds (Linux guidelines, B.1). Also when the only path is silent or gone.
+struct OpenPaths {
+  uint64_t after_bytes = 0;               // sent or received, or waiting to be sent; 0: at once
+  Duration after_age{0};                  // however little was sent: for survival
+  bool after_slow_start = true;           // the first path is full: its slow start is over
+  std::vector<uint16_t> at_once_ports{};  // of the server: always at once
+};
+
 struct ConnectionConfig {
   bool is_multipath = true;
   /// Versions of the protocol: the highest is offered, and as a server the highest that both know is taken.
@@ -104,6 +113,7 @@ struct ConnectionConfig {
   /// DSCP values, 0..63, that networks route by: path_manager "label" has a path for each, the first subflow
   /// the first. A subflow that the peer opens with one of them is answered with the same.
   std::vector<uint8_t> labels{};
+  OpenPaths open_paths;
   uint64_t send_buffer_bytes = 4u << 20;     // ceiling; grows to it with autotuning
   uint64_t receive_buffer_bytes = 6u << 20;  // ceiling; likewise
   uint64_t initial_send_buffer_bytes = 256u << 10;
@@ -112,6 +122,14 @@ struct ConnectionConfig {
   bool no_delay = false;                     // TCP_NODELAY
   uint32_t syn_attempts_with_multipath = 3;  // then a plain SYN
   uint8_t max_subflows = 8;
+  /// The first SYN unanswered for so long: another goes from the next of the host's addresses, and who is
+  /// answered first is the connection (after RFC 8305, 5: its "Connection Attempt Delay"). 0: never.
+  Duration race_delay = 250ms;
+  /// With several paths an idle one is asked so often whether it is alive; 0: never. One that stays silent is
+  /// closed, and built again when it can be.
+  Duration path_keepalive = 30s;
+  Duration path_keepalive_interval = 2s;  // between questions that stay unanswered
+  uint32_t path_keepalive_attempts = 3;
   Duration join_timeout = 10s;         // a join that is not up by then is given up
   Duration add_addr_interval = 200ms;  // repetition until echoed, doubling
   uint32_t add_addr_attempts = 7;
@@ -191,6 +209,8 @@ class Connection final : public tcp::Upper, public PathActions {
   void set_user_timeout(Duration timeout, Time now);
   bool set_scheduler(std::string_view name, Time now);  ///< false: unknown
   bool set_congestion_control(std::string_view name, Time now);
+  /// IP_TOS and IPV6_TCLASS, ECN's two bits apart: for all subflows but those with a label.
+  void set_traffic_class(uint8_t traffic_class);
   void set_send_buffer(uint64_t bytes);  ///< fixed from then on: no autotuning
   void set_receive_buffer(uint64_t bytes);
 
@@ -270,6 +290,7 @@ class Connection final : public tcp::Upper, public PathActions {
   void set_backup(uint8_t index, bool is_backup) override;
   bool announce(uint8_t id, const wire::IpAddress& address, uint16_t port) override;
   void withdraw(uint8_t id) override;
+  bool are_paths_due() const override;
   void set_timer(Time at) override;
 
   /// connection_impl.h: not for callers.

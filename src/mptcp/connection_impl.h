@@ -34,8 +34,10 @@ enum class ConnectionTimer : uint8_t {
   kCork,            // a partial segment was held back long enough
   kAnnounce,        // ADD_ADDR not echoed
   kPathManager,
-  kLinger,   // the application closed: the rest may not take for ever
-  kSurvive,  // no subflow left: the wait for another
+  kLinger,     // the application closed: the rest may not take for ever
+  kSurvive,    // no subflow left: the wait for another
+  kOpenPaths,  // the connection is old enough to have further paths
+  kRace,       // no answer to the first SYN yet: another from elsewhere
   kCount,
 };
 
@@ -150,6 +152,8 @@ struct Connection::Impl {
   Announcements announcements;
   ConnectionError error = ConnectionError::kNone;
   bool was_established = false;
+  bool is_race_refused = false;        // a RST answered one of them
+  std::vector<wire::IpAddress> raced;  // where first SYNs went from; emptied when one is answered
   wire::Endpoint local, remote;
   bool is_initial_address_withdrawn = false;  // REMOVE_ADDR 0 was sent
   struct ProgramAddress {
@@ -165,6 +169,7 @@ struct Connection::Impl {
   std::vector<SubflowView> views;
   std::unique_ptr<Scheduler> scheduler;
   std::unique_ptr<PathManager> path_manager;
+  bool are_paths_due = false;
   std::array<Time, static_cast<size_t>(ConnectionTimer::kCount)> timers;
   bool is_another_round_due = false;
   bool is_settling_due = false;
@@ -208,6 +213,22 @@ struct Connection::Impl {
   void on_timer(ConnectionTimer which);
   void advance_join(MptcpSubflow& subflow);
   Time next_deadline() const;
+
+  // ---- racing.cc: the first SYN over several of the host's addresses
+  void start_race();
+  void race();
+  bool open_racer();
+  void win_race(MptcpSubflow& winner);
+  void on_racer_gone(const MptcpSubflow& subflow);
+
+  // ---- open_paths.cc: when further paths are worth it
+  void start_open_paths();
+  void check_paths_due();
+  void make_paths_due();
+
+  // ---- keepalives.cc: idle paths
+  void update_keepalives();
+  void update_keepalive(MptcpSubflow& subflow, bool has_siblings);
 
   // ---- handshake.cc: MP_CAPABLE and fallback
   void connect(const wire::FourTuple& tuple);

@@ -15,6 +15,8 @@ std::string_view to_string(Decision::Kind kind) {
       return "multipath";
     case Kind::kFellBack:
       return "fell-back";
+    case Kind::kRaced:
+      return "raced";
     case Kind::kSubflowOpened:
       return "subflow-opened";
     case Kind::kSubflowAccepted:

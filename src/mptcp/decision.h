@@ -18,6 +18,7 @@ struct Decision {
     kOpened,           // a connection, by us or by the peer
     kMultipath,        // both ends have proved it: joins are allowed
     kFellBack,         // why: a FallbackReason
+    kRaced,            // a first SYN from another address: the one before was not answered
     kSubflowOpened,    // a join was sent
     kSubflowAccepted,  // a join came; it is not proved yet
     kJoinRefused,      // why: a reason of MP_TCPRST

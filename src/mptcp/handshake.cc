@@ -59,6 +59,7 @@ void Connection::Impl::connect(const wire::FourTuple& tuple) {
   config.is_multipath ? offer() : fall_back(FallbackReason::kDisabled);
   counters().add(Counter::kTcpActiveOpens);
   subflow->connect(now);
+  start_race();
 }
 
 /// Multipath TCP, as far as earlier connections to that destination recommend it.
@@ -127,6 +128,7 @@ tcp::SegmentVerdict Connection::Impl::on_syn(MptcpSubflow& subflow, const wire::
     return tcp::SegmentVerdict::kAccept;
   }
   if (!subflow.is_initial) return on_join_syn_ack(subflow, segment);
+  win_race(subflow);
   if (negotiation.state == MultipathState::kNegotiating && !negotiation.is_server)
     on_syn_ack(segment, window);
   return tcp::SegmentVerdict::kAccept;
@@ -243,6 +245,7 @@ void Connection::Impl::establish() {
   if (first == nullptr || first->is_closed || closing.are_subflows_closing) return;
   path_manager = make_path_manager(config.path_manager, env.path_config(), self, config.labels);
   if (path_manager == nullptr) path_manager = make_path_manager("none", env.path_config(), self);
+  start_open_paths();
   path_manager->on_established(path_of(*first), negotiation.is_server, negotiation.may_join_initial, now);
 }
 

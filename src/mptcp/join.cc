@@ -177,6 +177,7 @@ void Connection::Impl::on_join_up(MptcpSubflow& subflow) {
   timer(ConnectionTimer::kSurvive) = kNever;
   most_subflows = std::max(most_subflows, static_cast<uint8_t>(subflows.size()));
   update_probe_limits();
+  update_keepalives();
   if (path_manager != nullptr) path_manager->on_subflow_up(path_of(subflow), now);
   schedule_announcements();
   is_another_round_due = true;

@@ -90,8 +90,10 @@ struct MptcpSubflow final : tcp::Subflow {
   // ---- its end
   bool is_closed = false;  // the TCP is done; kept until its last segment is out
   bool is_drained = false;
-  bool is_close_due = false;  // close() when its call has returned
-  bool was_up = false;        // told to the path manager
+  bool is_close_due = false;   // close() when its call has returned
+  bool was_up = false;         // told to the path manager
+  bool has_lost_race = false;  // its first SYN was not the one that was answered first
+  bool has_path_keepalive = false;
   tcp::CloseReason close_reason_seen = tcp::CloseReason::kNone;
   std::optional<SubflowEnd> end;  // why we closed it, if we did
 

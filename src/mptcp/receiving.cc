@@ -316,6 +316,7 @@ void Connection::Impl::deliver(MptcpSubflow& subflow, DataOffset begin, Slice pa
 
 /// After payload was put in its place.
 void Connection::Impl::on_delivered() {
+  check_paths_due();
   if (receiving.fin.has_value()) consume_fin();
   if (receiving.data.readable_bytes() > 0) raise_readable();
 }

@@ -245,6 +245,7 @@ void Connection::Impl::reap() {
 }
 
 void Connection::Impl::on_subflow_gone(MptcpSubflow& subflow) {
+  if (subflow.has_lost_race) return;
   if (is_logged())
     log({.kind = Decision::Kind::kSubflowEnded, .why = to_string(end_of(subflow)), .amount = subflow.was_up},
         subflow);
@@ -254,7 +255,10 @@ void Connection::Impl::on_subflow_gone(MptcpSubflow& subflow) {
   for (size_t i = 0; i < subflow.tx.size(); ++i)
     sending.buffer.release(subflow.tx[i].data_begin, subflow.tx[i].data_end());
   update_probe_limits();
+  update_keepalives();
+  on_racer_gone(subflow);
   bool is_path_manager_busy = false;
+  are_paths_due = true;
   if (path_manager != nullptr && !closing.is_over && !closing.are_subflows_closing) {
     const size_t before = subflows.size();
     counters().add(Counter::kRmSubflow);
@@ -292,6 +296,8 @@ ConnectionError error_of(const tcp::Subflow& subflow, tcp::CloseReason reason) {
 void Connection::Impl::on_last_subflow_gone(const MptcpSubflow& subflow, bool is_path_manager_busy) {
   if (closing.is_over) return;
   const tcp::CloseReason reason = subflow.close_reason_seen;
+  // The network says that it leads nowhere from there; from another address it may.
+  if (!raced.empty() && reason == tcp::CloseReason::kUnreachable && open_racer()) return;
   // A peer that ended its subflows with FIN had no more use for them: then only the DATA_ACK of our DATA_FIN
   // was lost, and nobody is left to repeat it.
   const bool is_finished_by_peer = reason == tcp::CloseReason::kFinished && receiving.is_fin_consumed &&

@@ -44,6 +44,10 @@ void Connection::Impl::on_timer(ConnectionTimer which) {
     case ConnectionTimer::kSurvive:
       if (subflows.empty() || usable_count() == 0) fail(ConnectionError::kTimedOut);
       return;
+    case ConnectionTimer::kOpenPaths:
+      return make_paths_due();
+    case ConnectionTimer::kRace:
+      return race();
     case ConnectionTimer::kCount:
       return;
   }

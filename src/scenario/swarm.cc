@@ -8,6 +8,7 @@
 
 #include "base/random.h"
 #include "mptcp/coupled/coupled.h"
+#include "mptcp/path_manager/path_manager.h"
 #include "mptcp/scheduler/scheduler.h"
 #include "scenario/link_reader.h"
 #include "scenario/simulation.h"
@@ -106,6 +107,12 @@ HostSpec draw_host(Dice& dice, std::string name) {
   c.no_delay = dice.one_in(2);
   c.opportunistic_retransmission = !dice.one_in(4);
   c.penalise = !dice.one_in(4);
+  c.path_manager = dice.one_in(2) ? "endpoints" : dice.pick(mptcp::path_manager_names());
+  c.labels = {0, 10};
+  if (dice.one_in(2)) {
+    c.open_paths.after_bytes = static_cast<uint64_t>(dice.over_magnitudes(1e3, 1e6));
+    c.open_paths.after_age = Duration(static_cast<int64_t>(dice.over_magnitudes(1e7, 5e9)));
+  }
   return host;
 }
 
@@ -298,9 +305,10 @@ std::string describe(const Scenario& plan) {
   std::string out = fmt::format("{}: {} s{}\n", plan.name, plan.duration / 1s, plan.is_ipv6 ? ", IPv6" : "");
   for (const HostSpec& host : plan.hosts) {
     const mptcp::ConnectionConfig& c = host.config.connection;
-    out += fmt::format("  {}: {}, {}, {}{}, send {} and receive {} bytes\n", host.name,
+    out += fmt::format("  {}: {}, {}, {}, {}{}, send {} and receive {} bytes\n", host.name,
                        c.is_multipath ? "multipath" : "plain TCP", c.scheduler, c.congestion_control,
-                       c.require_checksum ? ", checksum" : "", c.send_buffer_bytes, c.receive_buffer_bytes);
+                       c.path_manager, c.require_checksum ? ", checksum" : "", c.send_buffer_bytes,
+                       c.receive_buffer_bytes);
   }
   for (const LinkSpec& link : plan.links) {
     const sim::LinkConfig& d = link.directions[0];

@@ -249,10 +249,13 @@ void SocketOptions::apply(mptcp::ConnectionConfig& config) const {
     config.subflow.keepalive_interval = std::chrono::seconds(integer(IPPROTO_TCP, TCP_KEEPINTVL));
     config.subflow.keepalive_attempts = static_cast<uint32_t>(integer(IPPROTO_TCP, TCP_KEEPCNT));
   }
-  // The last two bits are ECN's, not the program's (RFC 3168).
-  const int traffic_class =
-      std::max({0, integer(IPPROTO_IP, IP_TOS), integer(IPPROTO_IPV6, IPV6_TCLASS)}) & 0xfc;
-  if (traffic_class != 0) config.subflow.traffic_class = static_cast<uint8_t>(traffic_class);
+  if (traffic_class() != 0) config.subflow.traffic_class = traffic_class();
+}
+
+/// The last two bits are ECN's, not the program's (RFC 3168).
+uint8_t SocketOptions::traffic_class() const {
+  const int asked = std::max({0, integer(IPPROTO_IP, IP_TOS), integer(IPPROTO_IPV6, IPV6_TCLASS)});
+  return static_cast<uint8_t>(asked & 0xfc);
 }
 
 void SocketOptions::apply(int level, int name, mptcp::Connection& connection, Time now) const {
@@ -271,6 +274,9 @@ void SocketOptions::apply(int level, int name, mptcp::Connection& connection, Ti
       connection.set_user_timeout(std::chrono::milliseconds(integer(level, name)), now);
     }
   }
+  const bool is_traffic_class =
+      (level == IPPROTO_IP && name == IP_TOS) || (level == IPPROTO_IPV6 && name == IPV6_TCLASS);
+  if (is_traffic_class) connection.set_traffic_class(traffic_class());
   const bool is_keepalive =
       (level == SOL_SOCKET && name == SO_KEEPALIVE) ||
       (level == IPPROTO_TCP && (name == TCP_KEEPIDLE || name == TCP_KEEPINTVL || name == TCP_KEEPCNT));

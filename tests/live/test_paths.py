@@ -106,3 +106,44 @@ def test_kernel_sends_while_a_path_dies_and_returns(sender, tmp_path):
         result = finish(server if sender == "client" else client)
         finish(client if sender == "client" else server)
         assert result["ok"] and result["received"] == size
+
+
+RACER = """
+import socket, sys, time
+begin = time.monotonic()
+s = socket.create_connection((sys.argv[1], 8080), timeout=20)
+taken = time.monotonic() - begin
+s.sendall(b"ping")
+assert s.recv(4) == b"pong"
+print(taken, s.getsockname()[0], flush=True)
+"""
+ANSWERER = """
+import socket, sys
+listener = socket.create_server((sys.argv[1], 8080))
+print("listening", flush=True)
+while True:
+    s, _ = listener.accept()
+    print("accepted", flush=True)
+    if s.recv(4) == b"ping":
+        s.sendall(b"pong")
+    s.close()
+"""
+
+
+@pytest.mark.parametrize("server", ["kernel", "braid"])
+def test_a_dead_first_path_does_not_keep_a_connection_from_opening(server, tmp_path):
+    """The first SYN gets no answer: another goes over the second path, and the connection is there in less than the
+    second that TCP would wait before it repeats the first."""
+    with lab.Lab(2) as net:
+        net.client.run("ip", "route", "add", "default", "via", net.server.address(1), "dev", "path1")
+        words = lab.MPTCPIZE if server == "kernel" else lab.braid_run()
+        process = net.server.start(*words, lab.PEER[0], "-c", ANSWERER, net.server.address(0))
+        assert process.stdout.readline() == b"listening\n", process.stderr.read()
+        net.cut(0)
+        client = net.client.start(*lab.braid_run(), lab.PEER[0], "-c", RACER, net.server.address(0))
+        out, err = client.communicate(timeout=30)
+        assert client.returncode == 0, err
+        taken, address = out.split()
+        assert 0.2 < float(taken) < 0.9
+        assert process.stdout.readline() == b"accepted\n"
+        assert address.decode() == net.client.address(1)

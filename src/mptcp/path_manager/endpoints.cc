@@ -223,6 +223,7 @@ void EndpointPaths::want_path(const PathEndpoint& endpoint, const wire::Endpoint
 }
 
 void EndpointPaths::open_due_paths(Time now) {
+  if (!actions_.are_paths_due()) return;
   // By position: a call back from open_subflow leaves the table's order alone while we are in here.
   for (size_t i = 0; i < table_.records().size() && has_room(); ++i) {
     PathRecord& record = table_.records()[i];

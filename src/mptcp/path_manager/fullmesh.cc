@@ -69,6 +69,10 @@ void FullMesh::on_endpoint_changed(const PathEndpoint& endpoint, Time now) {
   update();
   paths_.on_endpoint_changed(meshed(endpoint), now);
 }
+void FullMesh::on_paths_due(Time now) {
+  update();
+  paths_.on_paths_due(now);
+}
 void FullMesh::on_timer(Time now) {
   update();
   paths_.on_timer(now);

@@ -26,6 +26,7 @@ class FullMesh final : public PathManager {
   void on_endpoint_added(const PathEndpoint& endpoint, Time now) override;
   void on_endpoint_removed(const PathEndpoint& endpoint, Time now) override;
   void on_endpoint_changed(const PathEndpoint& endpoint, Time now) override;
+  void on_paths_due(Time now) override;
   void on_timer(Time now) override;
   bool may_accept_join() override;
 

@@ -82,7 +82,7 @@ size_t LabelledPaths::in_use() const {
 }
 
 void LabelledPaths::open_missing(Time now) {
-  if (!opens_) return;
+  if (!opens_ || !actions_.are_paths_due()) return;
   Time next = kNever;
   for (Path& path : paths_) {
     const bool is_due =

@@ -34,6 +34,7 @@ class LabelledPaths final : public PathManager {
   void on_endpoint_added(const PathEndpoint& endpoint, Time now) override;
   void on_endpoint_removed(const PathEndpoint&, Time) override {}
   void on_endpoint_changed(const PathEndpoint&, Time) override {}
+  void on_paths_due(Time now) override { open_missing(now); }
   void on_timer(Time now) override;
   bool may_accept_join() override;
 

@@ -38,6 +38,7 @@ void DifferentPorts::on_remove_addr(uint8_t id, Time) {
 bool DifferentPorts::may_accept_join() { return is_established_ && has_room(); }
 
 void DifferentPorts::open_missing(Time now) {
+  if (!actions_.are_paths_due()) return;
   while (opens_ && is_one_missing()) {
     ++opening_;  // before the call: it may call back
     if (actions_.open_subflow({.local = {initial_.local.address, 0}, .remote = initial_.remote})) continue;

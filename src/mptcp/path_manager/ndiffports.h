@@ -30,6 +30,7 @@ class DifferentPorts final : public PathManager {
   void on_endpoint_added(const PathEndpoint&, Time) override {}
   void on_endpoint_removed(const PathEndpoint&, Time) override {}
   void on_endpoint_changed(const PathEndpoint&, Time) override {}
+  void on_paths_due(Time now) override { open_missing(now); }
   void on_timer(Time now) override { open_missing(now); }
   bool may_accept_join() override;
 

@@ -67,6 +67,8 @@ class PathActions {
   /// now; when it comes, the path manager hears of an endpoint added.
   virtual bool announce(uint8_t id, const wire::IpAddress& address, uint16_t port) = 0;
   virtual void withdraw(uint8_t id) = 0;
+  /// Whether it is time to open further paths; when it becomes so, on_paths_due comes.
+  virtual bool are_paths_due() const { return true; }
   /// Calls on_timer at that time.
   virtual void set_timer(Time at) = 0;
 };
@@ -100,6 +102,8 @@ class PathManager {
   virtual void on_endpoint_added(const PathEndpoint& endpoint, Time now) = 0;
   virtual void on_endpoint_removed(const PathEndpoint& endpoint, Time now) = 0;
   virtual void on_endpoint_changed(const PathEndpoint& endpoint, Time now) = 0;
+  /// The connection has shown that it is worth further paths (PathActions::are_paths_due).
+  virtual void on_paths_due(Time) {}
   virtual void on_timer(Time now) = 0;
   /// May one more subflow that the peer opens come in?
   virtual bool may_accept_join() = 0;
