@@ -110,6 +110,7 @@ void read_connection(TomlTable& table, mptcp::ConnectionConfig& c) {
   table.read("autotune", c.autotune);
   table.read("opportunistic_retransmission", c.opportunistic_retransmission);
   table.read("penalise", c.penalise);
+  table.read("cap_rtt", c.cap_rtt);
   table.read("no_delay", c.no_delay);
   table.read("max_subflows", c.max_subflows, 1, 255);
   table.read("syn_attempts_with_multipath", c.syn_attempts_with_multipath, 0, 127);

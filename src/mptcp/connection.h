@@ -134,12 +134,15 @@ struct ConnectionConfig {
   Duration add_addr_interval = 200ms;  // repetition until echoed, doubling
   uint32_t add_addr_attempts = 7;
   Duration survive_without_subflows = 60s;  // break before make: the wait for a new subflow
-  Duration dead_path_probe_max = 1s;        // how often, at most, a silent path is probed while others live
+  Duration dead_path_probe_max = 500ms;     // how often, at most, a silent path is probed while others live
   Duration linger = 60s;                    // after the application closed: how long without any progress
   /// NSDI 2012, 4.2: M1, a full window blocked by a slow subflow's data: those again on one with room; M2:
   /// and the slow one's congestion window is reduced, once per round trip.
   bool opportunistic_retransmission = true;
   bool penalise = true;
+  /// M4: no more under way on a subflow than makes its round trip twice the least that was seen. A lossless
+  /// but slow path's queue then stays short; against other traffic in that queue it gives way.
+  bool cap_rtt = false;
   tcp::SubflowConfig subflow;
 };
 

@@ -269,6 +269,7 @@ struct Connection::Impl {
   bool has_pending_data(const MptcpSubflow& subflow) const;
   uint64_t grant_fresh(MptcpSubflow& subflow, uint64_t max_bytes);
   uint64_t without_partial_segment(MptcpSubflow& subflow, uint64_t bytes, uint64_t buffered);
+  static uint64_t room_under_cap(const MptcpSubflow& subflow);
   bool may_take_reinjections(const MptcpSubflow& subflow) const;
   std::optional<DataRange> rescue_head(MptcpSubflow& subflow, uint64_t max_bytes);
   bool is_window_blocked(const MptcpSubflow& subflow) const;

@@ -18,6 +18,7 @@ constexpr uint32_t kMostStagnations = 8;
 constexpr uint32_t kMostSuspicions = 4;
 constexpr double kCautionStep = 1.5, kMostCaution = 8;
 constexpr int kCautionHalfLife = 64;  // round trips
+constexpr int kCappedRoundTrips = 2;
 constexpr Duration kCorkDelay = 200ms;
 constexpr Duration kLongestProbeInterval = 60s;
 
@@ -28,6 +29,7 @@ uint32_t Connection::Impl::poll_data(MptcpSubflow& subflow, uint32_t max_bytes) 
       negotiation.is_third_ack_due)
     return 0;
   uint64_t limit = std::min({max_bytes, config.subflow.max_super_segment, kMostMapBytes});
+  if (config.cap_rtt) limit = std::min(limit, room_under_cap(subflow));
   if (limit == 0) return 0;
 
   if (const auto range = take_reinjection(subflow, limit)) {
@@ -143,6 +145,19 @@ uint64_t Connection::Impl::without_partial_segment(MptcpSubflow& subflow, uint64
     return bytes;
   }
   return whole;
+}
+
+/// Capping (NSDI 2012, 4.2, M4): how much more may be under way where the queue is longer than the path.
+uint64_t Connection::Impl::room_under_cap(const MptcpSubflow& subflow) {
+  const tcp::LossRecovery& recovery = subflow.recovery();
+  const Duration longest = kCappedRoundTrips * recovery.rtt().min_rtt();
+  if (recovery.rtt().srtt() <= longest) return UINT64_MAX;
+  const double share =
+      static_cast<double>(longest.count()) / static_cast<double>(recovery.rtt().srtt().count());
+  const auto cap = static_cast<uint64_t>(share * static_cast<double>(recovery.cwnd_bytes()));
+  const uint64_t held = recovery.in_flight_bytes() + (subflow.snd_end() - subflow.snd_nxt());
+  return std::max<uint64_t>(cap, 2 * subflow.mss()) > held ? std::max<uint64_t>(cap, 2 * subflow.mss()) - held
+                                                           : 0;
 }
 
 bool Connection::Impl::may_take_reinjections(const MptcpSubflow& subflow) const {

@@ -10,6 +10,7 @@ namespace {
 
 /// 44 segments of an Ethernet path: with headers as much as one IP packet holds.
 constexpr uint64_t kLargestGrant = 44 * 1460;
+constexpr uint64_t kThinSegments = 5;
 
 double seconds(Duration duration) { return static_cast<double>(duration.count()) * 1e-9; }
 
@@ -72,8 +73,10 @@ uint64_t unblocking_bytes(const ScheduleInput& input) {
   const SubflowView& asking = *input.asking;
   const Preference mine = preference_of(asking);
   const uint64_t held = asking.in_flight_bytes + asking.unsent_bytes;
-  // What an idle path's queue did when it was last in use is of no interest.
-  const Duration round_trip = held == 0 ? asking.min_rtt : asking.srtt;
+  // What an idle path's queue did when it was last in use is of no interest. With a window of a few segments
+  // a loss is found by its probe only, after two round trips more (RFC 8985, 7.2).
+  const bool is_thin = asking.cwnd_bytes < kThinSegments * uint64_t{asking.mss};
+  const Duration round_trip = (held == 0 ? asking.min_rtt : asking.srtt) * (is_thin ? 3 : 1);
   double meanwhile = 0;
   bool has_better = false;
   for (const SubflowView& other : input.subflows) {
