@@ -49,8 +49,10 @@ class PluginRegistry {
 }  // namespace braid
 
 /// Once in a plug-in, followed by a block that adds what it has to `registry`.
+// NOLINTBEGIN(bugprone-macro-parentheses): a declaration
 #define BRAID_PLUGIN(registry)                                                    \
   extern "C" __attribute__((visibility("default"))) uint64_t braid_plugin_abi() { \
     return braid::kPluginAbi;                                                     \
   }                                                                               \
   extern "C" __attribute__((visibility("default"))) void braid_plugin_load(braid::PluginRegistry& registry)
+// NOLINTEND(bugprone-macro-parentheses)

@@ -24,7 +24,8 @@ uint64_t SharedBuffer::grant(const ScheduleInput& input) {
   const Preference kind = preference_of(*input.asking);
   const auto active = static_cast<uint64_t>(
       std::ranges::count_if(input.subflows, [&](const SubflowView& s) { return preference_of(s) == kind; }));
-  return std::min(possible, std::max<uint64_t>(input.buffered_bytes / active, input.asking->mss));
+  return std::min(
+      possible, std::max<uint64_t>(input.buffered_bytes / std::max<uint64_t>(active, 1), input.asking->mss));
 }
 
 }  // namespace braid::mptcp
