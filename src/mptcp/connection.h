@@ -96,6 +96,10 @@ struct OpenPaths {
   Duration after_age{0};                  // however little was sent: for survival
   bool after_slow_start = true;           // the first path is full: its slow start is over
   std::vector<uint16_t> at_once_ports{};  // of the server: always at once
+
+  /// What daemons and simulations begin with: what fits in an initial window (RFC 6928) is through before a
+  /// join is up. Measured in docs/path-managers.md. The engine's own default is the kernel's, at once.
+  static OpenPaths when_worth_it() { return {.after_bytes = 16'384, .after_age = 1s}; }
 };
 
 struct ConnectionConfig {
@@ -152,6 +156,7 @@ struct SubflowInfo {
   wire::FourTuple tuple;
   tcp::State state = tcp::State::kClosed;
   bool is_initial = false, is_backup = false, is_stalled = false, is_fully_established = false;
+  std::optional<uint8_t> label{};  // DSCP, if the path is told apart by it
   std::string congestion_control;
   Duration srtt{0}, rttvar{0}, min_rtt{0}, rto{0};
   uint64_t cwnd_bytes = 0, ssthresh_bytes = 0, in_flight_bytes = 0, send_window_bytes = 0;

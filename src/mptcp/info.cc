@@ -104,6 +104,7 @@ SubflowInfo Connection::Impl::info_of(const MptcpSubflow& subflow) const {
           .is_backup = subflow.is_backup(),
           .is_stalled = subflow.is_stalled(),
           .is_fully_established = subflow.is_joined() && subflow.is_synchronized(),
+          .label = subflow.label,
           .congestion_control = std::string(recovery.congestion_control().name()),
           .srtt = recovery.rtt().srtt(),
           .rttvar = recovery.rtt().rttvar(),

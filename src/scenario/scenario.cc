@@ -79,6 +79,7 @@ HostSpec& Reader::host(const std::string& name) {
   HostSpec& made = scenario_.hosts.emplace_back();
   made.name = name;
   made.config.paths.limits = {.subflows = 8, .add_addr_accepted = 8};
+  made.config.connection.open_paths = mptcp::OpenPaths::when_worth_it();
   return made;
 }
 

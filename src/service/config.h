@@ -21,8 +21,12 @@ struct SocketSettings {
 };
 
 struct Config {
-  /// Every path is used unless the file says otherwise; the engine's own limits are the kernel's.
-  Config() { host.paths.limits = {.subflows = 8, .add_addr_accepted = 8}; }
+  /// Every path is used unless the file says otherwise, once it is worth it; the engine's own limits are the
+  /// kernel's.
+  Config() {
+    host.paths.limits = {.subflows = 8, .add_addr_accepted = 8};
+    host.connection.open_paths = mptcp::OpenPaths::when_worth_it();
+  }
 
   host::HostConfig host;             // [connection], [limits], [[endpoint]]
   io::NetworkConfig network;         // [network]

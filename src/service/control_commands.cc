@@ -26,32 +26,34 @@ using nlohmann::json;
 int64_t microseconds(Duration d) { return std::chrono::duration_cast<std::chrono::microseconds>(d).count(); }
 
 json to_json(const mptcp::SubflowInfo& s) {
-  return {{"index", s.index},
-          {"local_id", s.local_id},
-          {"remote_id", s.remote_id},
-          {"local", s.tuple.local.to_string()},
-          {"remote", s.tuple.remote.to_string()},
-          {"state", std::string(tcp::to_string(s.state))},
-          {"is_initial", s.is_initial},
-          {"is_backup", s.is_backup},
-          {"is_stalled", s.is_stalled},
-          {"is_fully_established", s.is_fully_established},
-          {"congestion_control", s.congestion_control},
-          {"srtt_us", microseconds(s.srtt)},
-          {"rttvar_us", microseconds(s.rttvar)},
-          {"min_rtt_us", microseconds(s.min_rtt)},
-          {"rto_us", microseconds(s.rto)},
-          {"cwnd_bytes", s.cwnd_bytes},
-          {"ssthresh_bytes", s.ssthresh_bytes},
-          {"in_flight_bytes", s.in_flight_bytes},
-          {"send_window_bytes", s.send_window_bytes},
-          {"data_sent_bytes", s.data_sent_bytes},
-          {"data_received_bytes", s.data_received_bytes},
-          {"retransmitted_bytes", s.retransmitted_bytes},
-          {"retransmissions", s.retransmissions},
-          {"timeouts", s.timeouts},
-          {"reinjected_bytes", s.reinjected_bytes},
-          {"mss", s.mss}};
+  json out = {{"index", s.index},
+              {"local_id", s.local_id},
+              {"remote_id", s.remote_id},
+              {"local", s.tuple.local.to_string()},
+              {"remote", s.tuple.remote.to_string()},
+              {"state", std::string(tcp::to_string(s.state))},
+              {"is_initial", s.is_initial},
+              {"is_backup", s.is_backup},
+              {"is_stalled", s.is_stalled},
+              {"is_fully_established", s.is_fully_established},
+              {"congestion_control", s.congestion_control},
+              {"srtt_us", microseconds(s.srtt)},
+              {"rttvar_us", microseconds(s.rttvar)},
+              {"min_rtt_us", microseconds(s.min_rtt)},
+              {"rto_us", microseconds(s.rto)},
+              {"cwnd_bytes", s.cwnd_bytes},
+              {"ssthresh_bytes", s.ssthresh_bytes},
+              {"in_flight_bytes", s.in_flight_bytes},
+              {"send_window_bytes", s.send_window_bytes},
+              {"data_sent_bytes", s.data_sent_bytes},
+              {"data_received_bytes", s.data_received_bytes},
+              {"retransmitted_bytes", s.retransmitted_bytes},
+              {"retransmissions", s.retransmissions},
+              {"timeouts", s.timeouts},
+              {"reinjected_bytes", s.reinjected_bytes},
+              {"mss", s.mss}};
+  if (s.label) out["label"] = *s.label;
+  return out;
 }
 
 json to_json(const mptcp::ConnectionInfo& c, Time now) {
@@ -191,7 +193,7 @@ json ControlCommands::ss() const {
 }
 
 ControlCommands::Result ControlCommands::pm(const json& request, bool& wants_events) {
-  if (request.value("action", std::string()) == "subscribe") {
+  if (const auto action = request.find("action"); action != request.end() && *action == "subscribe") {
     wants_events = true;
     return json{{"connections", ss()["connections"]}};
   }

@@ -126,7 +126,11 @@ std::string ControlServer::answer(const std::string& line, bool& wants_events) c
   tl::expected<nlohmann::json, std::string> result =
       tl::unexpected(std::string("a request is a JSON object with a \"command\""));
   if (request.is_object() && request.contains("command") && request["command"].is_string()) {
-    result = handler_(request, wants_events);
+    try {
+      result = handler_(request, wants_events);
+    } catch (const nlohmann::json::exception& wrong) {  // a member of another type than it should have
+      result = tl::unexpected(std::string(wrong.what()));
+    }
   }
   nlohmann::json out;
   out["ok"] = result.has_value();

@@ -28,6 +28,7 @@ class Control : public testing::Test {
     path = directory_ + "/control";
     server = std::make_unique<ControlServer>(
         loop, [](const json& request, bool& wants_events) -> tl::expected<json, std::string> {
+          if (request["command"] == "text") return json(request.value("action", std::string("none")));
           if (request["command"] == "subscribe") wants_events = true;
           if (request["command"] == "refuse") return tl::unexpected(std::string("no"));
           json answer = request;
@@ -85,6 +86,13 @@ TEST_F(Control, NonsenseGetsAnErrorAndNothingElse) {
   EXPECT_THAT(exchange("nonsense\n[]\n{\"command\": 5}\n\xff\n{\"command\":\"x\"}\n", 5),
               testing::AllOf(HasSubstr("JSON object"), HasSubstr("\"seen\":true")));
   EXPECT_EQ(exchange(std::string(200000, 'x'), 1), "");
+}
+
+TEST_F(Control, AMemberOfTheWrongTypeIsAnErrorAndNotTheEnd) {
+  auto client = ControlClient::connect(path);
+  ASSERT_TRUE(client.has_value());
+  EXPECT_THAT(client->call({{"command", "text"}, {"action", 5}}).error(), HasSubstr("type"));
+  EXPECT_EQ(*client->call({{"command", "text"}}), "none");
 }
 
 TEST_F(Control, EventsGoToThoseThatWantThem) {
