@@ -207,8 +207,8 @@ void Writer::ack() {
   if (negotiation.state == MultipathState::kEstablished && !is_ending &&
       connection.announcements.is_due(connection.now)) {
     // Until the peer has shown that it knows of MPTCP (or for a while) what has no room beside a DATA_ACK
-    // waits, for the same reason: that first one may have been lost. And at least for a round trip: the bare ACK
-    // may overtake it.
+    // waits, for the same reason: that first one may have been lost. And at least for a round trip: the bare
+    // ACK may overtake it.
     const Receiving& receiving = connection.receiving;
     const Duration proof =
         connection.sending.has_data_ack_come ? subflow.recovery().rtt().srtt() : kLongestProof;

@@ -5,11 +5,15 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
 
 #include "base/random.h"
+#include "mptcp/coupled/coupled.h"
+#include "mptcp/path_manager/path_manager.h"
 #include "mptcp/scheduler/scheduler.h"
 #include "scenario/link_reader.h"
 #include "scenario/simulation.h"
+#include "tcp/congestion_control.h"
 
 namespace braid::scenario {
 
@@ -79,6 +83,8 @@ MiddleboxSpec draw_box(Dice& dice) {
       {"stateful-firewall", {{"drops_after_hole", true}}},
       {"retransmission-normaliser", {}},
       {"syn-option-dropper", {}},
+      {"mss-clamper", {}},
+      {"mss-clamper", {{"mss", int64_t{536}}}},
       {"option-remover", {{"segments", Strings{"syn"}}}},
       {"option-remover", {{"segments", Strings{"synack"}}}},
       {"option-remover", {{"options", Strings{"add_addr"}}}},
@@ -96,7 +102,10 @@ HostSpec draw_host(Dice& dice, std::string name) {
   c.is_multipath = !dice.one_in(8);
   c.require_checksum = dice.one_in(3);
   c.scheduler = dice.pick(mptcp::scheduler_names());
-  c.congestion_control = dice.pick(std::vector<std::string>{"reno", "cubic", "lia"});
+  std::vector<std::string> controls = tcp::congestion_control_names();
+  std::ranges::copy(mptcp::coupled_names(), std::back_inserter(controls));
+  c.congestion_control = dice.pick(controls);
+  c.path_manager = dice.pick(mptcp::path_manager_names());
   c.autotune = !dice.one_in(4);
   if (dice.one_in(2)) c.send_buffer_bytes = static_cast<uint64_t>(dice.over_magnitudes(16e3, 4e6));
   if (dice.one_in(2)) c.receive_buffer_bytes = static_cast<uint64_t>(dice.over_magnitudes(16e3, 4e6));
@@ -105,6 +114,7 @@ HostSpec draw_host(Dice& dice, std::string name) {
   c.no_delay = dice.one_in(2);
   c.opportunistic_retransmission = !dice.one_in(4);
   c.penalise = !dice.one_in(4);
+  c.cap_rtt = dice.one_in(4);
   return host;
 }
 
@@ -286,9 +296,10 @@ std::string describe(const Scenario& plan) {
   std::string out = fmt::format("{}: {} s{}\n", plan.name, plan.duration / 1s, plan.is_ipv6 ? ", IPv6" : "");
   for (const HostSpec& host : plan.hosts) {
     const mptcp::ConnectionConfig& c = host.config.connection;
-    out += fmt::format("  {}: {}, {}, {}{}, send {} and receive {} bytes\n", host.name,
+    out += fmt::format("  {}: {}, {}, {}, {}{}, send {} and receive {} bytes\n", host.name,
                        c.is_multipath ? "multipath" : "plain TCP", c.scheduler, c.congestion_control,
-                       c.require_checksum ? ", checksum" : "", c.send_buffer_bytes, c.receive_buffer_bytes);
+                       c.path_manager, c.require_checksum ? ", checksum" : "", c.send_buffer_bytes,
+                       c.receive_buffer_bytes);
   }
   for (const LinkSpec& link : plan.links) {
     const sim::LinkConfig& d = link.directions[0];
