@@ -1,5 +1,5 @@
-// Failover and failback: the path that carries most dies without a word while data flow. How long the application
-// waits, and how long the path, when it is back, is left unused.
+// Failover and failback: the path that carries most dies without a word while data flow. How long the
+// application waits, and how long the path, when it is back, is left unused.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -43,7 +43,7 @@ struct Case {
   PathDraw paths[2];
   bool is_bulk = false;
   double death_s = 0;
-  int dead = 0;             // which path
+  int dead = 0;               // which path
   double srtt_s[2] = {0, 0};  // at the time of death
   double gap_s = 0;
   double return_s = -1;  // until the path carries data again; < 0: not in kAfter
@@ -205,11 +205,12 @@ double quantile(const std::vector<Case>& cases, double q, Measure&& measure_of) 
 
 void write_csv(const std::vector<Case>& cases, const std::string& file) {
   std::ofstream out(file);
-  out << "number,kind,gap_ms,aim_ms,ratio,return_ms,dead_rate,dead_rtt_ms,dead_srtt_ms,alive_rate,alive_rtt_ms,alive_"
+  out << "number,kind,gap_ms,aim_ms,ratio,return_ms,dead_rate,dead_rtt_ms,dead_srtt_ms,alive_rate,alive_rtt_"
+         "ms,alive_"
          "srtt_ms\n";
   for (const Case& c : cases)
-    out << fmt::format("{},{},{:.1f},{:.1f},{:.3f},{:.1f},{:.0f},{:.1f},{:.1f},{:.0f},{:.1f},{:.1f}\n", c.number,
-                       c.is_bulk ? "bulk" : "blocks", c.gap_s * 1e3, c.aim_s() * 1e3, c.ratio(),
+    out << fmt::format("{},{},{:.1f},{:.1f},{:.3f},{:.1f},{:.0f},{:.1f},{:.1f},{:.0f},{:.1f},{:.1f}\n",
+                       c.number, c.is_bulk ? "bulk" : "blocks", c.gap_s * 1e3, c.aim_s() * 1e3, c.ratio(),
                        c.return_s * 1e3, c.paths[c.dead].bits_per_second, c.paths[c.dead].rtt_s * 1e3,
                        c.srtt_s[c.dead] * 1e3, c.paths[1 - c.dead].bits_per_second,
                        c.paths[1 - c.dead].rtt_s * 1e3, c.srtt_s[1 - c.dead] * 1e3);
@@ -227,7 +228,8 @@ int report(std::vector<Case> cases, const Options& options) {
     const auto gap = [](const Case& c) { return c.gap_s * 1e3; };
     const auto back = [](const Case& c) { return c.return_s < 0 ? 1e9 : c.return_s * 1e3; };
     fmt::print(
-        "{} {}: longest gap median {:.0f} ms, 99 % {:.0f} ms; to max(3 RTT, 300 ms): median {:.2f}, 95 % {:.2f}, "
+        "{} {}: longest gap median {:.0f} ms, 99 % {:.0f} ms; to max(3 RTT, 300 ms): median {:.2f}, 95 % "
+        "{:.2f}, "
         "99 % {:.2f}; back after median {:.0f} ms, 99 % {:.0f} ms\n",
         of.size(), what, quantile(of, 0.5, gap), quantile(of, 0.99, gap), quantile(of, 0.5, ratio),
         quantile(of, 0.95, ratio), quantile(of, 0.99, ratio), quantile(of, 0.5, back),
@@ -272,7 +274,8 @@ int main(int argc, char** argv) {
   CLI::App app("The path that carries most dies silently: how long the application waits");
   braid::bench::Options options;
   app.add_option("--seed", options.seed, "Of the cases")->capture_default_str();
-  app.add_option("--cases", options.cases, "How many; every other one is bulk, the rest are blocks by the clock")
+  app.add_option("--cases", options.cases,
+                 "How many; every other one is bulk, the rest are blocks by the clock")
       ->capture_default_str();
   app.add_option("--only", options.only, "These numbers instead");
   app.add_option("--jobs", options.jobs, "At once; all cores otherwise");

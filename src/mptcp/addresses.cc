@@ -89,7 +89,8 @@ void Connection::Impl::schedule_announcements() {
   // What is due goes with the ACK asked for below; where no subflow can carry it, it is looked at again
   // later.
   const Time due = announcements.next_deadline();
-  timer(ConnectionTimer::kAnnounce) = due > now ? due : now + config.add_addr_interval;
+  const Duration later = std::min(std::max<Duration>(largest_srtt(), 10ms), config.add_addr_interval);
+  timer(ConnectionTimer::kAnnounce) = due > now ? due : now + later;
   if (negotiation.state != MultipathState::kEstablished || !announcements.is_due(now)) return;
   if (MptcpSubflow* subflow = best_subflow(false)) {
     ask_for_bare_ack(*subflow);

@@ -99,6 +99,27 @@ TEST_F(Addresses, NeverEchoedIsGivenUp) {
   expect_still_delivers(pair);
 }
 
+// The ADD_ADDR of an IPv6 address leaves no room for a DATA_ACK. Its ACK overtook the one with the first
+// DATA_ACK, a middlebox took the option off, and the bare ACK that came looked like plain TCP's.
+TEST_F(Addresses, ABareAckThatOvertookTheFirstDataAckIsNoFallback) {
+  for (uint64_t seed = 1; seed <= 100; ++seed) {
+    PathOptions path;
+    path.reorder = 0.3;
+    Pair pair(seed, {path, PathOptions{}});
+    std::array<uint8_t, 16> bytes = {0x20, 0x01, 0x0d, 0xb8};
+    bytes[15] = 1;
+    pair.client.environment.paths.endpoints = {signal(1, wire::IpAddress::v6(bytes))};
+    pair.client.environment.local_addresses.push_back(wire::IpAddress::v6(bytes));
+    pair.network.middleboxes = {strip_option<wire::AddAddr>(is_not_syn)};
+    pair.client.to_send = 100;
+    pair.server.to_send = 100;
+    pair.connect();
+    ASSERT_TRUE(pair.run_until([&] { return pair.client.received == 100 && pair.server.received == 100; }));
+    pair.run_for(1s);
+    EXPECT_TRUE(pair.is_multipath()) << "seed " << seed;
+  }
+}
+
 TEST_F(Addresses, ForgedOnesAreIgnored) {
   Pair pair(5, {PathOptions{}, PathOptions{}});
   pair.server.environment.paths.endpoints = {signal(1, server_address(1))};

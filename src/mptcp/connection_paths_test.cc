@@ -76,6 +76,44 @@ TEST_F(Paths, SilentDeathCostsLessThanASecond) {
   }
 }
 
+// The other path waited for the timeout of the dead one: 200 ms and its round trip at least.
+TEST_F(Paths, OverdueAcksAreEnoughToTurnToTheOtherPath) {
+  for (const size_t dead : {0, 1}) {
+    Pair pair(1, two());
+    open(pair);
+    pair.client.to_send = 12'000'000;
+    pair.run_for(1500ms);
+    pair.cut(dead);
+    Duration longest{0};
+    Time last = pair.now;
+    uint64_t received = pair.server.received;
+    for (const Time end = pair.now + 2s; pair.now < end;) {
+      pair.run_for(5ms);
+      if (pair.server.received == received) continue;
+      longest = std::max<Duration>(longest, pair.now - last);
+      last = pair.now;
+      received = pair.server.received;
+    }
+    EXPECT_LT(longest, 200ms) << "path " << dead;
+    EXPECT_LT(pair.now - last, 200ms) << "path " << dead;
+  }
+}
+
+// What a slow path held kept the window closed for the fast one: two paths carried less than the better
+// alone.
+TEST_F(Paths, ASlowPathDoesNotCloseASmallWindow) {
+  Pair pair(1, {PathOptions{.delay = 10ms, .rate_bytes_per_second = 2'500'000, .queue_bytes = 50'000},
+                PathOptions{.delay = 40ms, .rate_bytes_per_second = 125'000, .queue_bytes = 30'000}});
+  pair.server.config.receive_buffer_bytes = 100'000;
+  pair.server.config.initial_receive_buffer_bytes = 100'000;
+  open(pair);
+  pair.client.to_send = 100'000'000;
+  pair.run_for(2s);
+  const uint64_t before = pair.server.received;
+  pair.run_for(4s);
+  EXPECT_GT(pair.server.received - before, 9'000'000u);  // of 10
+}
+
 TEST_F(Paths, ReturnedPathIsUsedAgainWithinTwoSeconds) {
   Pair pair(2, two());
   open(pair);

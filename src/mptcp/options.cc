@@ -237,11 +237,15 @@ void Writer::ack() {
   if (negotiation.state == MultipathState::kEstablished && !is_ending &&
       connection.announcements.is_due(connection.now)) {
     // Until the peer has shown that it knows of MPTCP (or for a while) what has no room beside a DATA_ACK
-    // waits, for the same reason: that first one may have been lost.
+    // waits, for the same reason: that first one may have been lost. And at least for a round trip: the bare
+    // ACK may overtake it.
     const Receiving& receiving = connection.receiving;
+    const Duration proof =
+        connection.sending.has_data_ack_come ? subflow.recovery().rtt().srtt() : kLongestProof;
     const bool is_proved =
-        connection.sending.has_data_ack_come ||
-        (receiving.has_sent_data_ack && connection.now >= receiving.first_data_ack_at + kLongestProof);
+        receiving.has_sent_data_ack
+            ? connection.now >= receiving.first_data_ack_at + std::min<Duration>(proof, kLongestProof)
+            : connection.sending.has_data_ack_come;
     const bool was_sent = !owes_first && announcement(is_proved ? 0 : kWideDataAckSize);
     // The next has the next ACK.
     if ((was_sent || owes_first) && connection.announcements.is_due(connection.now))

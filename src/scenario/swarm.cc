@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
 
 #include "base/random.h"
 #include "mptcp/coupled/coupled.h"
@@ -12,6 +13,7 @@
 #include "mptcp/scheduler/scheduler.h"
 #include "scenario/link_reader.h"
 #include "scenario/simulation.h"
+#include "tcp/congestion_control.h"
 
 namespace braid::scenario {
 
@@ -81,6 +83,8 @@ MiddleboxSpec draw_box(Dice& dice) {
       {"stateful-firewall", {{"drops_after_hole", true}}},
       {"retransmission-normaliser", {}},
       {"syn-option-dropper", {}},
+      {"mss-clamper", {}},
+      {"mss-clamper", {{"mss", int64_t{536}}}},
       {"option-remover", {{"segments", Strings{"syn"}}}},
       {"option-remover", {{"segments", Strings{"synack"}}}},
       {"option-remover", {{"options", Strings{"add_addr"}}}},
@@ -113,6 +117,11 @@ HostSpec draw_host(Dice& dice, std::string name) {
     c.open_paths.after_bytes = static_cast<uint64_t>(dice.over_magnitudes(1e3, 1e6));
     c.open_paths.after_age = Duration(static_cast<int64_t>(dice.over_magnitudes(1e7, 5e9)));
   }
+  c.cap_rtt = dice.one_in(4);
+  if (dice.one_in(4)) c.highest_version = mptcp::Version::kV0;
+  if (dice.one_in(8)) c.lowest_version = mptcp::Version::kV1;
+  c.lowest_version = std::min(c.lowest_version, c.highest_version);
+  if (dice.one_in(4)) c.fastclose = mptcp::FastcloseForm::kAck;
   return host;
 }
 
