@@ -6,8 +6,8 @@ namespace braid::mptcp {
 void Connection::Impl::on_read(uint64_t bytes) {
   if (bytes == 0) return;
   if (receiving.data.readable_bytes() == 0) receiving.is_readable_raised = false;
-  // With several paths the peer keeps a round trip's worth free for the repair of a loss: unless there is more
-  // than they use, it would never try the second.
+  // With several paths the peer keeps a round trip's worth free for the repair of a loss: unless there is
+  // more than they use, it would never try the second.
   const uint64_t weight = subflows.size() > 1 ? 2 : 1;
   receiving.buffer.on_read(receiving.data.data_read(), weight * bytes, mss(), largest_srtt(), now);
   update_window();

@@ -76,7 +76,7 @@ class LossRecovery {
   /// Since when the oldest outstanding octet has been waiting without any progress; kNever if nothing waits.
   Time stalled_since() const;
   Time oldest_sent_at() const;  ///< when the oldest outstanding octet was last sent; kNever if nothing waits
-  Time next_deadline() const;  ///< tail probe, reordering timer or RTO, whichever is armed; kNever
+  Time next_deadline() const;   ///< tail probe, reordering timer or RTO, whichever is armed; kNever
   const RttEstimator& rtt() const;
   Duration current_rto() const;  ///< with back-off
   CongestionControl& congestion_control();
