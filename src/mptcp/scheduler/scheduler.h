@@ -53,7 +53,7 @@ struct ScheduleInput {
   uint64_t reinject_bytes = 0;            // held by stalled subflows, to be given again first
   uint64_t window_bytes = UINT64_MAX;  // how many octets the connection may have outstanding: the less of the
                                        // peer's window and the send buffer
-  uint64_t window_stops = 0;  // how often, up to now, the window kept a subflow from sending
+  uint64_t window_stops = 0;           // how often, up to now, the window kept a subflow from sending
   bool is_send_buffer_full = false;
   /// How many times the estimate to leave free in the window: more where that was too little before.
   double caution = 1;
