@@ -102,7 +102,9 @@ void Connection::Impl::accept(const wire::TcpSegment& syn, SynOrigin origin) {
     }
   }
   counters().add(Counter::kTcpPassiveOpens);
-  origin == SynOrigin::kCookie ? subflow->accept_answered(syn, now) : subflow->accept(syn, now);
+  if (origin == SynOrigin::kWire) return subflow->accept(syn, now);
+  receiving.buffer.on_advertised();  // by who answered
+  subflow->accept_answered(syn, now);
 }
 
 std::optional<FallbackReason> reason_to_decline(const ConnectionConfig& config,

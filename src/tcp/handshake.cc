@@ -53,6 +53,9 @@ void Subflow::Impl::accept_answered(const wire::TcpSegment& syn, Time now) {
   handshake.sent = 1;
   handshake.first_sent_at = handshake.last_sent_at = now;
   handshake.deadline = now + config.rto.initial;
+  // The field of a SYN/ACK is not scaled.
+  last_window_field = static_cast<uint16_t>(std::min<uint64_t>(upper.receive_window(self), UINT16_MAX));
+  receiver.on_window_advertised(last_window_field);
 }
 
 void Subflow::Impl::learn_from_syn(const wire::TcpSegment& syn, Time now) {

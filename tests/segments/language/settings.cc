@@ -24,6 +24,12 @@ Setter number(T Config::*member) {
     config.*member = static_cast<T>(to_unsigned(value));
   };
 }
+Setter version(mptcp::Version Config::*member) {
+  return [member](Config& config, const std::string& value) {
+    if (value != "0" && value != "1") throw ScriptError("version 0 or 1, not " + value);
+    config.*member = value == "0" ? mptcp::Version::kV0 : mptcp::Version::kV1;
+  };
+}
 Setter flag(bool Config::*member) {
   return [member](Config& config, const std::string& value) { config.*member = to_switch(value); };
 }
@@ -55,6 +61,13 @@ const std::map<std::string, Setter>& setters() {
   static const std::map<std::string, Setter> table = {
       {"mptcp", flag(&Config::is_multipath)},
       {"checksum", flag(&Config::require_checksum)},
+      {"lowest-version", version(&Config::lowest_version)},
+      {"highest-version", version(&Config::highest_version)},
+      {"fastclose",
+       [](Config& config, const std::string& value) {
+         if (value != "ack" && value != "rst") throw ScriptError("ack or rst, not " + value);
+         config.fastclose = value == "ack" ? mptcp::FastcloseForm::kAck : mptcp::FastcloseForm::kRst;
+       }},
       {"scheduler", text(&Config::scheduler)},
       {"congestion-control", text(&Config::congestion_control)},
       {"path-manager", text(&Config::path_manager)},
