@@ -13,6 +13,7 @@
 #include "cli/subcommands.h"
 #include "scenario/simulation.h"
 #include "scenario/swarm.h"
+#include "scenario/swarm_fairness.h"
 
 namespace braid::cli {
 
@@ -20,9 +21,11 @@ namespace {
 constexpr const char* kFooter = R"(
 Each seed is a network, faults, middleboxes, settings and transfers of its own; some kinds of faults are switched
 off in it, others exaggerated. After a while one path heals. Then every byte must have arrived, in order, with
-memory within bounds and no storm of timers, and a second run must go exactly the same.
+memory within bounds and no storm of timers, and a second run must go exactly the same. Besides, every twentieth
+seed is a bottleneck that a connection with coupled congestion control shares with one TCP: over all of them the
+first may take no more than the second.
 
-Exit status: 0 all seeds are well; 1 one is not.
+Exit status: 0 all seeds are well, and coupled congestion control is fair; 1 else.
 
 Examples:
   braid swarm --seeds 2000                       on all cores
@@ -56,6 +59,7 @@ class Swarm {
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
   std::atomic<uint64_t> next_ = 0, done_ = 0, failed_ = 0;
   std::mutex output_;
+  std::vector<double> shares_;  // of coupled congestion control, by bottleneck
 };
 
 void Swarm::report(uint64_t seed, const std::string& wrong) {
@@ -90,6 +94,11 @@ void Swarm::work() {
       report(seed, wrong);
       look_closer(std::move(plan));
     }
+    if (seed % scenario::kSeedsPerBottleneck == 0) {
+      const double share = scenario::share_of_coupled(scenario::bottleneck_of(seed));
+      const std::lock_guard lock(output_);
+      shares_.push_back(share);
+    }
     ++done_;
     if (isatty(STDERR_FILENO) != 0)
       fmt::print(stderr, "\r{} of {}, {} failed ", done_.load(), options_.seeds, failed_.load());
@@ -101,8 +110,14 @@ int Swarm::run() {
   for (unsigned i = 0; i < options_.jobs; ++i) threads.emplace_back([this] { work(); });
   for (std::thread& thread : threads) thread.join();
   if (isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r");
+  const scenario::FairnessVerdict verdict = scenario::judge_shares(shares_);
+  if (!shares_.empty())
+    fmt::print(
+        "coupled congestion control took {:.2f} of one TCP's share at {} bottlenecks, nine of ten below "
+        "{:.2f}{}\n",
+        verdict.mean, shares_.size(), verdict.ninth_decile, verdict.is_fair ? "" : ": more than its share");
   fmt::print("{} seeds from {}: {} failed\n", done_.load(), options_.from, failed_.load());
-  return failed_ == 0 ? 0 : 1;
+  return failed_ == 0 && verdict.is_fair ? 0 : 1;
 }
 }  // namespace
 
