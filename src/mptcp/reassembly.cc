@@ -100,7 +100,8 @@ Batch* Reassembly::State::open_batch(DataOffset begin, Batch* before) {
 void Reassembly::State::close_batch(Batch* batch, Batch* heir) {
   std::replace(hints.begin(), hints.end(), batch, heir);
   set.erase(set.iterator_to(*batch));
-  constexpr size_t kSpare = 64;
+  // Of a burst of losses on two fast paths, so that the next one finds them: some 40 KB.
+  constexpr size_t kSpare = 512;
   if (spare.size() < kSpare)
     spare.emplace_back(batch);
   else
