@@ -206,6 +206,8 @@ tl::expected<void, std::string> Laboratory::wait_for(const std::function<bool()>
     if (io::read_clock() > end) return Failure(fmt::format("{} not ready after {} s", what, kPatience / 1s));
     loop_.run_once(io::read_clock() + 10ms);
   }
+  // Both may have come in the same round.
+  if (is_interrupted()) return Failure("interrupted");
   return {};
 }
 
