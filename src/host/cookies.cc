@@ -42,6 +42,13 @@ void Host::Impl::answer_with_cookie(const wire::TcpSegment& syn, const Listener&
     answer.deny_join_initial = answer.version > 0 && settings.deny_join_initial;
     answer.sender_key = cookies.key_of(syn.tuple, cookie);
     base_counters.add(Counter::kMpCapableSynRx);
+    // The cookie gives this key and no other, so where its token is taken there is only plain TCP (RFC
+    // 8684, 3.1).
+    const auto version = static_cast<mptcp::Version>(answer.version);
+    if (tokens.find(mptcp::derive(*answer.sender_key, version).token) != nullptr) {
+      base_counters.add(Counter::kMpFallbackTokenInit);
+      options.capable.reset();
+    }
   }
   if (replies.push(reply)) base_counters.add(Counter::kTcpSyncookiesSent);
 }
