@@ -207,6 +207,11 @@ void Connection::set_traffic_class(uint8_t traffic_class) {
     if (!subflow->label) subflow->set_traffic_class(traffic_class);
 }
 
+void Connection::set_hop_limit(uint8_t hop_limit) {
+  impl_->config.subflow.hop_limit = hop_limit;
+  for (const auto& subflow : impl_->subflows) subflow->set_hop_limit(hop_limit);
+}
+
 void Connection::set_send_buffer(uint64_t bytes) {
   impl_->sending.limit_bytes = std::max<uint64_t>(bytes, 1);
   impl_->sending.is_limit_fixed = true;

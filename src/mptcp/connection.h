@@ -219,7 +219,8 @@ class Connection final : public tcp::Upper, public PathActions {
   bool set_congestion_control(std::string_view name, Time now);
   /// IP_TOS and IPV6_TCLASS, ECN's two bits apart: for all subflows but those with a label.
   void set_traffic_class(uint8_t traffic_class);
-  void set_send_buffer(uint64_t bytes);  ///< fixed from then on: no autotuning
+  void set_hop_limit(uint8_t hop_limit);  ///< IP_TTL and IPV6_UNICAST_HOPS: 1..255, for all subflows
+  void set_send_buffer(uint64_t bytes);   ///< fixed from then on: no autotuning
   void set_receive_buffer(uint64_t bytes);
 
   // ---- commands about paths, whatever the path manager (a program's: docs/path-managers.md)

@@ -250,12 +250,22 @@ void SocketOptions::apply(mptcp::ConnectionConfig& config) const {
     config.subflow.keepalive_attempts = static_cast<uint32_t>(integer(IPPROTO_TCP, TCP_KEEPCNT));
   }
   if (traffic_class() != 0) config.subflow.traffic_class = traffic_class();
+  config.subflow.hop_limit = hop_limit();
 }
 
 /// The last two bits are ECN's, not the program's (RFC 3168).
 uint8_t SocketOptions::traffic_class() const {
   const int asked = std::max({0, integer(IPPROTO_IP, IP_TOS), integer(IPPROTO_IPV6, IPV6_TCLASS)});
   return static_cast<uint8_t>(asked & 0xfc);
+}
+
+/// A connection may have subflows of both families: what was set for either is for all. -1: as it comes.
+uint8_t SocketOptions::hop_limit() const {
+  if (find(IPPROTO_IP, IP_TTL) != nullptr && integer(IPPROTO_IP, IP_TTL) > 0)
+    return static_cast<uint8_t>(integer(IPPROTO_IP, IP_TTL));
+  if (find(IPPROTO_IPV6, IPV6_UNICAST_HOPS) != nullptr && integer(IPPROTO_IPV6, IPV6_UNICAST_HOPS) > 0)
+    return static_cast<uint8_t>(integer(IPPROTO_IPV6, IPV6_UNICAST_HOPS));
+  return tcp::SubflowConfig{}.hop_limit;
 }
 
 void SocketOptions::apply(int level, int name, mptcp::Connection& connection, Time now) const {
@@ -277,6 +287,9 @@ void SocketOptions::apply(int level, int name, mptcp::Connection& connection, Ti
   const bool is_traffic_class =
       (level == IPPROTO_IP && name == IP_TOS) || (level == IPPROTO_IPV6 && name == IPV6_TCLASS);
   if (is_traffic_class) connection.set_traffic_class(traffic_class());
+  const bool is_hop_limit =
+      (level == IPPROTO_IP && name == IP_TTL) || (level == IPPROTO_IPV6 && name == IPV6_UNICAST_HOPS);
+  if (is_hop_limit) connection.set_hop_limit(hop_limit());
   const bool is_keepalive =
       (level == SOL_SOCKET && name == SO_KEEPALIVE) ||
       (level == IPPROTO_TCP && (name == TCP_KEEPIDLE || name == TCP_KEEPINTVL || name == TCP_KEEPCNT));

@@ -45,6 +45,7 @@ class SocketOptions {
   const Stored* find(int level, int name) const;
   int integer(int level, int name) const;
   uint8_t traffic_class() const;
+  uint8_t hop_limit() const;
   void store(int level, int name, std::span<const std::byte> value);
 
   std::vector<Stored> stored_;  // one an option, in the order of their first setting

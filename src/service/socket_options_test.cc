@@ -67,6 +67,16 @@ TEST_F(Options, TheTrafficClassOfIpv6IsTheSame) {
   EXPECT_EQ(applied().subflow.traffic_class, 0x48);
 }
 
+TEST_F(Options, TheHopLimitIsOfEitherFamily) {
+  EXPECT_EQ(applied().subflow.hop_limit, 64);
+  ASSERT_EQ(set(IPPROTO_IPV6, IPV6_UNICAST_HOPS, 7), 0);
+  EXPECT_EQ(applied().subflow.hop_limit, 7);
+  ASSERT_EQ(set(IPPROTO_IPV6, IPV6_UNICAST_HOPS, -1), 0);
+  EXPECT_EQ(applied().subflow.hop_limit, 64);
+  ASSERT_EQ(set(IPPROTO_IP, IP_TTL, 9), 0);
+  EXPECT_EQ(applied().subflow.hop_limit, 9);
+}
+
 TEST_F(Options, ThatNobodyKnowsAreRefused) {
   EXPECT_EQ(set(IPPROTO_TCP, TCP_MD5SIG, 1), ENOPROTOOPT);
   EXPECT_EQ(set(IPPROTO_IP, IP_TOS, 256), EINVAL);

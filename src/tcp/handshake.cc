@@ -174,6 +174,7 @@ void Subflow::Impl::send_syn(SegmentSink& sink, Time now) {
   out.flags.syn = true;
   out.flags.ack = is_syn_ack;
   out.traffic_class = config.traffic_class;
+  out.hop_limit = config.hop_limit;
   out.options.mss = config.mss;
   if (!is_syn_ack || handshake.has_window_scale) out.options.window_scale = config.window_scale;
   out.options.sack_permitted = is_syn_ack ? handshake.has_sack : config.use_sack;

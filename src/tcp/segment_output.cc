@@ -54,6 +54,7 @@ void Subflow::Impl::send_resets(SegmentSink& sink) {
     out.seq = *std::exchange(stray_reset, std::nullopt);
     out.flags.rst = true;
     out.traffic_class = config.traffic_class;
+    out.hop_limit = config.hop_limit;
     ++totals.segments_out;
     sink.send(out);
   }
@@ -64,6 +65,7 @@ void Subflow::Impl::send_resets(SegmentSink& sink) {
   out.ack = receiver.wire_rcv_nxt();
   out.flags.rst = out.flags.ack = true;
   out.traffic_class = config.traffic_class;
+  out.hop_limit = config.hop_limit;
   const SegmentContext context{.kind = SegmentKind::kRst, .offset = snd_nxt};
   upper.add_options(self, context, out.options, wire::kMaxTcpOptionBytes, last_received);
   BRAID_CHECK(out.options.encoded_size() <= wire::kMaxTcpOptionBytes);
@@ -224,6 +226,7 @@ void Subflow::Impl::start_segment(wire::OutgoingSegment& out, Seq32 seq, Time no
   out.seq = seq;
   out.flags.ack = true;
   out.traffic_class = config.traffic_class;
+  out.hop_limit = config.hop_limit;
   if (handshake.has_timestamps)
     out.options.timestamps = wire::Timestamps{timestamps.value(now), timestamps.recent()};
 }

@@ -192,6 +192,7 @@ void Subflow::set_congestion_control(std::unique_ptr<CongestionControl> congesti
 }
 
 void Subflow::set_traffic_class(uint8_t traffic_class) { impl_->config.traffic_class = traffic_class; }
+void Subflow::set_hop_limit(uint8_t hop_limit) { impl_->config.hop_limit = hop_limit; }
 
 // ---- handle_*
 

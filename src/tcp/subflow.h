@@ -51,6 +51,7 @@ struct SubflowConfig {
   uint32_t max_super_segment = 64'240;       // payload octets handed down at once; less than mss: mss
   uint32_t challenge_acks_per_second = 100;  // RFC 5961, 7
   uint8_t traffic_class = 0;
+  uint8_t hop_limit = 64;  // 1..255; IPv4's time to live
 };
 
 /// What is left of a finished subflow while it waits 2 MSL: enough to answer. The Host keeps these in a
@@ -103,6 +104,7 @@ class Subflow {
   void set_rto_backoff_max(Duration max);
   void set_congestion_control(std::unique_ptr<CongestionControl> congestion_control);
   void set_traffic_class(uint8_t traffic_class);
+  void set_hop_limit(uint8_t hop_limit);
 
   // ---- handle_*
   /// A segment for this tuple; checksum already verified.

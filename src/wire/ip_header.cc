@@ -28,6 +28,7 @@ std::optional<ParseError> parse_v4(std::span<const std::byte> bytes, IpContext c
   if ((fragment & kFragmentOffset) != 0) return ParseError::kFragment;
   if ((fragment & kMoreFragments) != 0 && context == IpContext::kPacket) return ParseError::kFragment;
   header.traffic_class = load8(at + 1);
+  header.hop_limit = load8(at + 8);
   header.protocol = load8(at + 9);
   header.family = Family::kV4;
   header.addresses = at + 12;
@@ -97,6 +98,7 @@ std::optional<ParseError> parse_v6(std::span<const std::byte> bytes, IpContext c
     if (total > bytes.size()) return ParseError::kTruncated;
   }
   header.traffic_class = static_cast<uint8_t>(load16(at) >> 4);
+  header.hop_limit = load8(at + 7);
   header.protocol = load8(at + 6);
   header.family = Family::kV6;
   header.addresses = at + 8;

@@ -22,6 +22,7 @@ struct IpHeader {
   Family family = Family::kV4;
   uint8_t protocol = 0;
   uint8_t traffic_class = 0;
+  uint8_t hop_limit = 0;                 // IPv4's time to live
   size_t header_size = 0;                // with IPv4 options or IPv6 extension headers
   size_t payload_size = 0;               // what is behind may be padding
   const std::byte* addresses = nullptr;  // in the packet: source, then destination

@@ -11,7 +11,6 @@ namespace braid::wire {
 
 namespace {
 
-constexpr uint8_t kHopLimit = 64;
 constexpr uint16_t kDontFragment = 0x4000;
 constexpr size_t kMaxIpPayload = 65535;
 
@@ -23,7 +22,7 @@ void write_ipv4(const OutgoingSegment& segment, uint16_t identification, size_t 
   store16(at + 2, static_cast<uint16_t>(total));
   store16(at + 4, identification);
   store16(at + 6, kDontFragment);
-  store8(at + 8, kHopLimit);
+  store8(at + 8, segment.hop_limit);
   store8(at + 9, kProtocolTcp);
   store16(at + 10, 0);
   std::memcpy(at + 12, segment.tuple.local.address.bytes().data(), 4);
@@ -36,7 +35,7 @@ void write_ipv6(const OutgoingSegment& segment, size_t tcp_size, std::byte* at) 
   store32(at, 0x60000000u | uint32_t{segment.traffic_class} << 20);
   store16(at + 4, static_cast<uint16_t>(tcp_size));
   store8(at + 6, kProtocolTcp);
-  store8(at + 7, kHopLimit);
+  store8(at + 7, segment.hop_limit);
   std::memcpy(at + 8, segment.tuple.local.address.bytes().data(), 16);
   std::memcpy(at + 24, segment.tuple.remote.address.bytes().data(), 16);
 }

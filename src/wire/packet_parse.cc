@@ -37,6 +37,7 @@ std::optional<ParseError> parse_tcp(const ReceivedPacket& packet, const IpHeader
   segment.window = load16(at + TcpField::kWindow);
   segment.urgent = load16(at + TcpField::kUrgent);
   segment.traffic_class = ip.traffic_class;
+  segment.hop_limit = ip.hop_limit;
   if (header_size > kTcpHeaderSize) {
     parse_tcp_options(tcp.first(header_size).subspan(kTcpHeaderSize), segment.flags, segment.options);
   }

@@ -66,6 +66,7 @@ struct TcpSegment {
   uint16_t window = 0;  // as on the wire, unscaled
   uint16_t urgent = 0;
   uint8_t traffic_class = 0;  // DSCP and ECN bits of the IP header
+  uint8_t hop_limit = 0;      // what was left of it
   TcpOptions options;
   Slice payload;
   /// How many segments on the wire this was (receive offload coalesces); 1 if it was not.
@@ -90,6 +91,7 @@ struct OutgoingSegment {
   /// device, the link or Host. 0: must not be cut.
   uint16_t mss = 0;
   uint8_t traffic_class = 0;
+  uint8_t hop_limit = 64;  // IPv4's time to live
 
   size_t payload_size() const {
     size_t total = 0;

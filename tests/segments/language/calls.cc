@@ -197,6 +197,10 @@ void Application::set(const std::string& rest) {
   } else if (name == "congestion-control") {
     if (!connection.set_congestion_control(value, stage_.now()))
       throw ScriptError("no congestion control has that name");
+  } else if (name == "traffic-class") {
+    connection.set_traffic_class(static_cast<uint8_t>(to_unsigned(value)));
+  } else if (name == "hop-limit") {
+    connection.set_hop_limit(static_cast<uint8_t>(to_unsigned(value)));
   } else if (name == "send-buffer") {
     connection.set_send_buffer(to_unsigned(value));
   } else if (name == "receive-buffer") {

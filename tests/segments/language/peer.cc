@@ -314,6 +314,7 @@ Peer::Arrival Peer::read(const Octets& packet) {
   segment.win = static_cast<uint32_t>(get(body, 14, 2));
   segment.urg = static_cast<uint32_t>(get(body, 18, 2));
   segment.tos = static_cast<uint32_t>(is_v4 ? get(packet, 1, 1) : get(packet, 0, 2) >> 4 & 0xff);
+  segment.ttl = static_cast<uint32_t>(is_v4 ? get(packet, 8, 1) : get(packet, 7, 1));
   segment.port = path.service_port;
   const size_t header = (get(body, 12, 1) >> 4) * 4;
   const Octets payload(body.begin() + static_cast<std::ptrdiff_t>(header), body.end());

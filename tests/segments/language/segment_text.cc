@@ -160,6 +160,7 @@ std::string SegmentText::to_string() const {
   if (len.value_or(0) > 0) add("len", len);
   add("win", win);
   if (tos.value_or(0) != 0) add("tos", tos);
+  if (ttl.value_or(64) != 64) add("ttl", ttl);
   if (has_flag('U')) add("urg", urg);
   std::string list;
   for (const OptionText& option : options) list += (list.empty() ? "" : ", ") + option.to_string();
@@ -194,6 +195,8 @@ SegmentText parse_segment(std::string_view text) {
       segment.urg = static_cast<uint32_t>(to_number(words.take()));
     } else if (word == "tos") {
       segment.tos = static_cast<uint32_t>(to_number(words.take()));
+    } else if (word == "ttl") {
+      segment.ttl = static_cast<uint32_t>(to_number(words.take()));
     } else if (word == "from") {
       segment.from = words.take();
     } else if (word == "to") {
@@ -220,6 +223,7 @@ std::optional<std::string> difference(const SegmentText& expected, const Segment
   if (auto why = differing("win", expected.win, came.win)) return why;
   if (auto why = differing("urg", expected.urg, came.urg)) return why;
   if (auto why = differing("tos", expected.tos, came.tos)) return why;
+  if (auto why = differing("ttl", expected.ttl, came.ttl)) return why;
   if (auto why = differing("port", expected.port, came.port)) return why;
   return differing_options(expected, came);
 }

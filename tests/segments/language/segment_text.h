@@ -32,6 +32,7 @@ struct SegmentText {
   std::optional<int64_t> seq, ack;
   std::optional<uint32_t> len, win, urg;
   std::optional<uint32_t> tos;          // the IP header's traffic class, ECN included
+  std::optional<uint32_t> ttl;          // IPv6's hop limit
   std::optional<std::string> from, to;  // other addresses than the path's (input only)
   std::optional<uint16_t> port;
   std::optional<uint64_t> data;  // its payload is the stream from that octet on (input only)

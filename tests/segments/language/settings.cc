@@ -94,6 +94,7 @@ const std::map<std::string, Setter>& setters() {
       {"rto-min", rto(&tcp::RtoLimits::min)},
       {"rto-max", rto(&tcp::RtoLimits::max)},
       {"traffic-class", tcp_number(&Tcp::traffic_class)},
+      {"hop-limit", tcp_number(&Tcp::hop_limit)},
       {"delayed-ack", tcp_time(&Tcp::delayed_ack)},
       {"syn-attempts", tcp_number(&Tcp::syn_attempts)},
       {"syn-ack-attempts", tcp_number(&Tcp::syn_ack_attempts)},
