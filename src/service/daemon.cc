@@ -17,6 +17,7 @@
 #include "service/control_commands.h"
 #include "service/control_server.h"
 #include "service/event_file.h"
+#include "service/listen_relays.h"
 #include "service/path_events.h"
 #include "service/socket_protocol.h"
 #include "service/socket_service.h"
@@ -87,6 +88,7 @@ class Daemon {
   std::unique_ptr<io::LiveHost> live_;
   std::unique_ptr<io::Network> network_;
   std::unique_ptr<SocketService> sockets_;
+  std::unique_ptr<ListenRelays> listens_;
   std::unique_ptr<ControlCommands> commands_;
   std::unique_ptr<ControlServer> control_;
 };
@@ -97,6 +99,7 @@ Daemon::~Daemon() {
   path_events_.reset();
   control_.reset();
   commands_.reset();
+  listens_.reset();
   sockets_.reset();
   if (live_ != nullptr) {
     for (const auto& entry : live_->host().connections()) live_->host().abort(entry.id, live_->now());
@@ -159,6 +162,11 @@ io::Setup<void> Daemon::start() {
   if (auto listening = control_->listen(options_.socket_path); !listening) return listening;
   if (auto listening = sockets_->listen(options_.socket_path + kApplicationSuffix); !listening) {
     return listening;
+  }
+  listens_ = std::make_unique<ListenRelays>(*live_, sockets_->ports());
+  for (const ListenSpec& listen : options_.config.listens) {
+    if (auto opened = listens_->open(listen); !opened) return opened;
+    spdlog::info("listening on {}", listen.to_string());
   }
   watch_lifeline();
   return {};

@@ -33,6 +33,8 @@ class SocketService {
   /// Serves programs at this path, which may be there from an earlier daemon.
   io::Setup<void> listen(const std::string& path);
 
+  /// Who has bound what; others of the daemon that listen share it.
+  PortTable& ports() { return ports_; }
   uint64_t daemon_id() const { return daemon_id_; }
   size_t socket_count() const { return sockets_.size(); }
   struct Owner {
