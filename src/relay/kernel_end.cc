@@ -8,7 +8,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
+
+#include "io/socket_address.h"
 
 namespace braid::relay {
 
@@ -24,20 +25,6 @@ int take_error(int fd) {
   return error;
 }
 
-socklen_t fill_address(const wire::Endpoint& endpoint, sockaddr_storage& out) {
-  if (endpoint.address.is_v4()) {
-    auto& v4 = reinterpret_cast<sockaddr_in&>(out);
-    v4.sin_family = AF_INET;
-    v4.sin_port = htons(endpoint.port);
-    std::memcpy(&v4.sin_addr, endpoint.address.bytes().data(), sizeof(v4.sin_addr));
-    return sizeof(v4);
-  }
-  auto& v6 = reinterpret_cast<sockaddr_in6&>(out);
-  v6.sin6_family = AF_INET6;
-  v6.sin6_port = htons(endpoint.port);
-  std::memcpy(&v6.sin6_addr, endpoint.address.bytes().data(), sizeof(v6.sin6_addr));
-  return sizeof(v6);
-}
 }  // namespace
 
 tl::expected<io::FileDescriptor, int> start_kernel_connect(const wire::Endpoint& remote) {
@@ -46,9 +33,8 @@ tl::expected<io::FileDescriptor, int> start_kernel_connect(const wire::Endpoint&
   if (!fd) return tl::unexpected(errno);
   const int on = 1;  // whoever wrote the bytes decided when they go
   setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-  sockaddr_storage address{};
-  const socklen_t size = fill_address(remote, address);
-  if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0 && errno != EINPROGRESS) {
+  const io::KernelAddress address = io::to_kernel_address(remote);
+  if (connect(fd.get(), address.get(), address.size) != 0 && errno != EINPROGRESS) {
     return tl::unexpected(errno);
   }
   return fd;

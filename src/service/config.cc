@@ -224,8 +224,8 @@ tl::expected<Config, std::string> parse_config(std::string_view text, std::strin
   read_daemon(table("daemon"), config);
   read_endpoints(root, config.host.paths.endpoints, errors);
   read_listens(root, config.listens, errors);
-  const std::vector<std::string_view> tables = {"connection", "limits", "network",
-                                                "sockets",    "daemon", "endpoint", "listen"};
+  const std::vector<std::string_view> tables = {"connection", "limits",   "network", "sockets",
+                                                "daemon",     "endpoint", "listen"};
   for (const auto& [key, node] : root) {
     if (std::ranges::count(tables, key.str()) > 0) continue;
     const std::string_view meant = closest(key.str(), tables);

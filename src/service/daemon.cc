@@ -14,6 +14,8 @@
 #include "io/event_loop.h"
 #include "io/live_host.h"
 #include "io/network.h"
+#include "service/capture/capture_protocol.h"
+#include "service/capture/capture_server.h"
 #include "service/control_commands.h"
 #include "service/control_server.h"
 #include "service/event_file.h"
@@ -89,6 +91,7 @@ class Daemon {
   std::unique_ptr<io::Network> network_;
   std::unique_ptr<SocketService> sockets_;
   std::unique_ptr<ListenRelays> listens_;
+  std::unique_ptr<CaptureServer> captures_;
   std::unique_ptr<ControlCommands> commands_;
   std::unique_ptr<ControlServer> control_;
 };
@@ -99,6 +102,7 @@ Daemon::~Daemon() {
   path_events_.reset();
   control_.reset();
   commands_.reset();
+  captures_.reset();
   listens_.reset();
   sockets_.reset();
   if (live_ != nullptr) {
@@ -126,7 +130,7 @@ void Daemon::watch_lifeline() {
 }
 
 void Daemon::drain(Time until) {
-  const bool is_done = sockets_->socket_count() == 0 && live_->host().connection_count() == 0;
+  const bool is_done = sockets_->socket_count() == 0 && captures_->is_idle() && live_->host().connection_count() == 0;
   if (is_done || loop_.now() >= until) return loop_.stop();
   loop_.call_at(loop_.now() + kDrainCheck, [this, until] { drain(until); });
 }
@@ -163,6 +167,10 @@ io::Setup<void> Daemon::start() {
   if (auto listening = sockets_->listen(options_.socket_path + kApplicationSuffix); !listening) {
     return listening;
   }
+  captures_ = std::make_unique<CaptureServer>(
+      *live_, network_.get(),
+      CaptureServer::Settings{.kernel_fallback = options_.config.sockets.kernel_fallback});
+  if (auto listening = captures_->listen(options_.socket_path + kCaptureSuffix); !listening) return listening;
   listens_ = std::make_unique<ListenRelays>(*live_, sockets_->ports());
   for (const ListenSpec& listen : options_.config.listens) {
     if (auto opened = listens_->open(listen); !opened) return opened;

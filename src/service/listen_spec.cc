@@ -32,9 +32,10 @@ std::string ListenSpec::to_string() const {
 
 tl::expected<ListenSpec, std::string> parse_listen(std::string_view text) {
   const auto wrong = [text](std::string_view what) {
-    return tl::unexpected(fmt::format("\"{}\": {}; expected PORT, PORT=PORT or PORT=ADDRESS:PORT, such as "
-                                      "443=127.0.0.1:8443, and \",proxy\" for the PROXY protocol",
-                                      text, what));
+    return tl::unexpected(
+        fmt::format("\"{}\": {}; expected PORT, PORT=PORT or PORT=ADDRESS:PORT, such as "
+                    "443=127.0.0.1:8443, and \",proxy\" for the PROXY protocol",
+                    text, what));
   };
   ListenSpec spec;
   std::string_view rest = text;

@@ -30,7 +30,8 @@ TEST(ListenSpec, ProxyHeaderOfBothFamilies) {
   const auto at = [](std::string_view text) { return *wire::Endpoint::parse(text); };
   const std::string v4 = proxy_header(at("192.0.2.1:4660"), at("198.51.100.2:443"));
   const std::string signature("\r\n\r\n\0\r\nQUIT\n", 12);
-  EXPECT_EQ(v4, signature + std::string("\x21\x11\x00\x0c\xc0\x00\x02\x01\xc6\x33\x64\x02\x12\x34\x01\xbb", 16));
+  EXPECT_EQ(v4,
+            signature + std::string("\x21\x11\x00\x0c\xc0\x00\x02\x01\xc6\x33\x64\x02\x12\x34\x01\xbb", 16));
   const std::string v6 = proxy_header(at("[2001:db8::1]:4660"), at("[2001:db8::2]:443"));
   EXPECT_EQ(v6.size(), 12u + 4 + 36);
   EXPECT_EQ(v6.substr(12, 4), std::string("\x21\x21\x00\x24", 4));
