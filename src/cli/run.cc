@@ -39,6 +39,7 @@ Examples:
   braid run curl -O https://example.org/big.iso
   braid run -- nginx -g 'daemon off;'                    servers, too
   braid run --scheduler redundant --pcap /tmp/x.pcap -- ssh host
+  braid run --policy rules.toml -- make download          some programs and connections only
   braid run --capture -- ./a-go-program                   any program, however it was built
   braid run --interface wlan0 --interface wwan0 -- iperf3 -c host)";
 
@@ -98,6 +99,14 @@ int execute(const std::vector<std::string>& command) {
   const int error = errno;
   fmt::print(stderr, "braid run: cannot run {}: {}\n", command[0], std::strerror(error));
   return error == ENOENT ? kExitNotFound : kExitNotExecutable;
+}
+
+// As /proc will show it.
+std::string real_path(const std::string& program) {
+  std::error_code ignored;
+  const std::string path = find_program(program);
+  const auto real = std::filesystem::canonical(path, ignored);
+  return real.empty() ? path : real.string();
 }
 
 void warn_if_out_of_reach(const std::string& program) {
@@ -160,8 +169,7 @@ Start preloaded(const std::string& shim) {
 
 int start_captured(const std::string& socket_path, const std::vector<std::string>& command) {
   setenv(service::kSocketVariable, socket_path.c_str(), 1);
-  const std::string program = find_program(command[0]);
-  if (const auto entered = enter_captured_namespace(socket_path, program); !entered) {
+  if (const auto entered = enter_captured_namespace(socket_path, real_path(command[0])); !entered) {
     fmt::print(stderr, "braid run --capture: {}\n", entered.error());
     return kExitRunFailed;
   }
@@ -211,8 +219,11 @@ int run(const Options& options, const std::vector<std::string>& command) {
     fmt::print(stderr, "braid run: {}\n", config.error());
     return kExitRunFailed;
   }
-  if (!options.is_captured) warn_if_out_of_reach(command[0]);
-  const Start start = options.is_captured ? start_captured : preloaded(*shim);
+  const auto how = config->policy.decide_start(real_path(command[0]), getuid());
+  if (how == service::PolicyAction::kKernel && !options.is_captured) return execute(command);
+  const bool is_captured = options.is_captured || how == service::PolicyAction::kCapture;
+  if (!is_captured) warn_if_out_of_reach(command[0]);
+  const Start start = is_captured ? start_captured : preloaded(*shim);
   if (!options.config.is_any_given()) {
     if (const auto socket_path = find_daemon()) return start(*socket_path, command);
   }

@@ -224,8 +224,9 @@ tl::expected<Config, std::string> parse_config(std::string_view text, std::strin
   read_daemon(table("daemon"), config);
   read_endpoints(root, config.host.paths.endpoints, errors);
   read_listens(root, config.listens, errors);
+  read_rules(root, config.policy, errors);
   const std::vector<std::string_view> tables = {"connection", "limits",   "network", "sockets",
-                                                "daemon",     "endpoint", "listen"};
+                                                "daemon",     "endpoint", "listen",  "rule"};
   for (const auto& [key, node] : root) {
     if (std::ranges::count(tables, key.str()) > 0) continue;
     const std::string_view meant = closest(key.str(), tables);

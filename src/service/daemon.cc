@@ -78,10 +78,12 @@ class Daemon {
 
  private:
   io::Setup<void> make_directory() const;
+  CaptureRoute choose_route(const PolicyQuestion& question) const;
   void watch_lifeline();
   void drain(Time until);
 
   const DaemonOptions& options_;
+  Policy policy_;
   io::FileDescriptor lifeline_;
   io::EventLoop loop_;
   std::unique_ptr<io::SignalSource> signals_;
@@ -130,9 +132,16 @@ void Daemon::watch_lifeline() {
 }
 
 void Daemon::drain(Time until) {
-  const bool is_done = sockets_->socket_count() == 0 && captures_->is_idle() && live_->host().connection_count() == 0;
+  const bool is_done =
+      sockets_->socket_count() == 0 && captures_->is_idle() && live_->host().connection_count() == 0;
   if (is_done || loop_.now() >= until) return loop_.stop();
   loop_.call_at(loop_.now() + kDrainCheck, [this, until] { drain(until); });
+}
+
+CaptureRoute Daemon::choose_route(const PolicyQuestion& question) const {
+  const PolicyRule* const rule = policy_.decide(question);
+  if (rule == nullptr) return {};
+  return {.uses_kernel = rule->action == PolicyAction::kKernel, .connection = rule->connection};
 }
 
 io::Setup<void> Daemon::start() {
@@ -155,6 +164,9 @@ io::Setup<void> Daemon::start() {
   }
   if (auto attached = network_->attach(*live_); !attached) return attached;
   sockets_ = std::make_unique<SocketService>(*live_, network_.get(), options_.config.sockets);
+  policy_ = options_.config.policy;
+  policy_.set_base(live_->host().config().connection);
+  sockets_->set_policy(&policy_);
   commands_ = std::make_unique<ControlCommands>(*live_, *network_, *sockets_, [this] { loop_.stop(); });
   control_ =
       std::make_unique<ControlServer>(loop_, [this](const nlohmann::json& request, bool& wants_events) {
@@ -169,7 +181,12 @@ io::Setup<void> Daemon::start() {
   }
   captures_ = std::make_unique<CaptureServer>(
       *live_, network_.get(),
-      CaptureServer::Settings{.kernel_fallback = options_.config.sockets.kernel_fallback});
+      CaptureServer::Settings{.kernel_fallback = options_.config.sockets.kernel_fallback,
+                              .choose_route = [this](const std::string& program, uint32_t uid,
+                                                     const wire::Endpoint& destination) {
+                                return choose_route(
+                                    {.program = program, .uid = uid, .endpoint = destination});
+                              }});
   if (auto listening = captures_->listen(options_.socket_path + kCaptureSuffix); !listening) return listening;
   listens_ = std::make_unique<ListenRelays>(*live_, sockets_->ports());
   for (const ListenSpec& listen : options_.config.listens) {

@@ -6,6 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -21,7 +22,8 @@ namespace {
 using nlohmann::json;
 
 constexpr int kBacklog = 64;
-constexpr size_t kMostCaptures = 256;
+// A user other than root does not take all, nor the descriptors behind them.
+constexpr size_t kMostCaptures = 256, kMostOfUser = 16;
 // What programs wrote before they ended is delivered still: for so long.
 constexpr Duration kLongestDrain = 60s, kDrainCheck = 5ms;
 
@@ -100,10 +102,18 @@ io::Setup<void> CaptureServer::listen(const std::string& path) {
 
 void CaptureServer::accept_one() {
   io::FileDescriptor fd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-  if (!fd || captures_.size() >= kMostCaptures) return;
+  if (!fd) return;
+  const uint32_t uid = user_of(fd.get());
+  if (!may_have_another(uid)) return;
   const int number = fd.get();
-  captures_[number].channel = std::move(fd);
+  captures_[number] = {.channel = std::move(fd), .uid = uid, .session = nullptr};
   live_.loop().add(number, io::Interest::kRead, [this, number](io::Readiness) { on_ready(number); });
+}
+
+bool CaptureServer::may_have_another(uint32_t uid) const {
+  const auto is_theirs = [uid](const auto& entry) { return entry.second.uid == uid; };
+  return captures_.size() < kMostCaptures &&
+         (uid == 0 || static_cast<size_t>(std::ranges::count_if(captures_, is_theirs)) < kMostOfUser);
 }
 
 void CaptureServer::on_ready(int fd) {
@@ -134,7 +144,7 @@ std::string CaptureServer::begin(Capture& capture) {
     CaptureSetup setup;
     setup.program = request.value("program", std::string());
     setup.resolver = read_resolver(request);
-    setup.uid = user_of(capture.channel.get());
+    setup.uid = capture.uid;
     setup.kernel_fallback = settings_.kernel_fallback;
     if (settings_.choose_route) {
       setup.choose_route = [this, program = setup.program,

@@ -36,9 +36,11 @@ class CaptureServer {
  private:
   struct Capture {
     io::FileDescriptor channel;
+    uint32_t uid = 0;
     std::unique_ptr<CaptureSession> session;  // once it has said what it wants
   };
   void accept_one();
+  bool may_have_another(uint32_t uid) const;
   void on_ready(int fd);
   std::string begin(Capture& capture);
   void end(int fd, Time until);

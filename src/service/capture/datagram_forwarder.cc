@@ -17,7 +17,7 @@ namespace braid::service {
 namespace {
 constexpr size_t kUdpHeaderSize = 8;
 constexpr size_t kLargestDatagram = 65535;
-constexpr size_t kMostFlows = 4096;
+constexpr size_t kMostFlows = 1024;
 // RFC 4787, 4.3: no mapping may be forgotten before two minutes without traffic.
 constexpr Duration kIdle = 150s, kSweepInterval = 10s;
 constexpr int kDatagramsPerTurn = 64;
