@@ -19,12 +19,14 @@ it changed on the machine (device, policy rules, kernel parameters) is as it was
 Examples:
   braid daemon                                    programs under `braid run` find it by themselves
   braid daemon --config braid.toml --log debug
+  braid daemon --listen 443=127.0.0.1:8443        clients come over Multipath TCP, the service is unchanged
   braid daemon --socket /run/user/0/test.sock     then BRAID_SOCKET=/run/user/0/test.sock braid run ...)";
 
 struct Options {
   explicit Options(CLI::App& command) : config(command) {}
   ConfigOptions config;
   std::string socket_path;
+  std::vector<std::string> listens;
   bool foreground = true;
 };
 
@@ -36,6 +38,14 @@ int run(const Options& options) {
   }
   service::DaemonOptions daemon;
   daemon.config = *config;
+  for (const std::string& text : options.listens) {
+    const auto spec = service::parse_listen(text);
+    if (!spec) {
+      fmt::print(stderr, "braid daemon: --listen {}\n", spec.error());
+      return kExitUsage;
+    }
+    daemon.config.listens.push_back(*spec);
+  }
   daemon.socket_path = !options.socket_path.empty()   ? options.socket_path
                        : !config->socket_path.empty() ? config->socket_path
                                                       : service::control_socket_path();
@@ -52,6 +62,14 @@ void add_daemon(CLI::App& app, int& exit_status) {
           "--socket", options->socket_path,
           fmt::format("Control socket [${}, else {}]", service::kSocketVariable, service::kDefaultSocketPath))
       ->type_name("PATH");
+  command
+      ->add_option("--listen", options->listens,
+                   "Listen on a port of all uplinks for a service that is not run on Braid, and carry its "
+                   "connections there over the kernel's TCP (again for more): 443, 443=8443, "
+                   "443=127.0.0.1:8443; \",proxy\" adds the PROXY protocol's header")
+      ->type_name("PORT[=ADDRESS:PORT][,proxy]")
+      ->expected(1)
+      ->take_all();
   command->add_flag("--foreground", options->foreground, "The default: for service files that say so");
   command->callback([options, &exit_status] { exit_status = run(*options); });
 }

@@ -47,6 +47,10 @@ ConfigOptions::ConfigOptions(CLI::App& command) : command_(command) {
   const auto keep = [this](CLI::Option* option) { options_.push_back(option); };
   keep(command.add_option("--config", config_path_, fmt::format("Configuration file [{}]", kDefaultPath))
            ->type_name("FILE"));
+  keep(command
+           .add_option("--policy", policy_path_,
+                       "Rules: which programs and connections are Braid's (`braid policy --help`)")
+           ->type_name("FILE"));
   keep(command.add_option("--pcap", capture_path_, "Write all packets to this file, for Wireshark")
            ->type_name("FILE"));
   keep(command
@@ -97,6 +101,11 @@ tl::expected<service::Config, std::string> ConfigOptions::resolve() const {
     auto read = service::read_config(path);
     if (!read) return read;
     config = std::move(*read);
+  }
+  if (!policy_path_.empty()) {
+    auto policy = service::read_policy(policy_path_);
+    if (!policy) return tl::unexpected(policy.error());
+    config.policy = std::move(*policy);
   }
   if (!capture_path_.empty()) config.capture_path = capture_path_;
   if (!events_path_.empty()) config.events_path = events_path_;

@@ -6,6 +6,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <cstring>
 #include <sstream>
@@ -29,6 +31,20 @@ bool is_privileged(int fd) {
   const bool has_capabilities = getuid() != 0 && fgetxattr(fd, "security.capability", nullptr, 0) > 0;
   return changes_user || changes_group || has_capabilities;
 }
+// The linker of Go leaves a note with its name; gccgo, which uses the C library, does not.
+bool has_go_note(int fd, const Elf64_Phdr& segment) {
+  constexpr uint64_t kMostNotes = 4096;
+  const uint64_t end = segment.p_offset + std::min<uint64_t>(segment.p_filesz, kMostNotes);
+  for (uint64_t at = segment.p_offset; at + sizeof(Elf64_Nhdr) + 4 <= end;) {
+    Elf64_Nhdr note{};
+    std::array<char, 4> name{};
+    if (!read_at(fd, note, at) || !read_at(fd, name, at + sizeof(note))) return false;
+    if (note.n_namesz == name.size() && std::memcmp(name.data(), "Go\0\0", name.size()) == 0) return true;
+    const auto padded = [](uint64_t size) { return (size + 3) & ~uint64_t{3}; };
+    at += sizeof(note) + padded(note.n_namesz) + padded(note.n_descsz);
+  }
+  return false;
+}
 }  // namespace
 
 std::string find_program(const std::string& program) {
@@ -51,12 +67,14 @@ Preload preload_of(const std::string& program) {
   if (!read_at(fd.get(), header, 0)) return Preload::kUnknown;
   if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) return Preload::kUnknown;
   if (header.e_ident[EI_CLASS] != ELFCLASS64) return Preload::kUnknown;
+  bool is_dynamic = false;
   for (int i = 0; i < header.e_phnum; ++i) {
     Elf64_Phdr segment{};
     if (!read_at(fd.get(), segment, header.e_phoff + static_cast<uint64_t>(i) * header.e_phentsize)) break;
-    if (segment.p_type == PT_INTERP) return Preload::kWorks;
+    if (segment.p_type == PT_NOTE && has_go_note(fd.get(), segment)) return Preload::kGo;
+    is_dynamic = is_dynamic || segment.p_type == PT_INTERP;
   }
-  return Preload::kStatic;
+  return is_dynamic ? Preload::kWorks : Preload::kStatic;
 }
 
 }  // namespace braid::cli

@@ -7,7 +7,8 @@ namespace braid::cli {
 
 enum class Preload {
   kWorks,
-  kStatic,      // no dynamic loader: static programs, most of Go's
+  kStatic,      // no dynamic loader
+  kGo,          // Go makes its system calls itself, with a dynamic loader too
   kPrivileged,  // set-user-ID, set-group-ID or with file capabilities: the loader ignores LD_PRELOAD
   kUnknown,     // not found, not readable, or a script
 };

@@ -11,9 +11,11 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 
+#include "cli/captured_namespace.h"
 #include "cli/daemon_options.h"
 #include "cli/elf.h"
 #include "cli/private_daemon.h"
@@ -29,17 +31,22 @@ Otherwise, or if options are given that it would have to be started with, `braid
 as long as the command runs: that takes root, and nothing has to be set up before or cleaned up after.
 The exit status is the program's; 128 and the signal's number if it was killed; 125 if Braid could not start,
 126 if the program could not be started, 127 if there is no such program.
-It works by a preloaded library: static programs (most of Go's) and set-user-ID ones are not reached.
+It works by a preloaded library, which static programs, those written in Go and set-user-ID ones are not reached by.
+With --capture it works for these, too: the program gets a network namespace of its own whose only way out is
+Braid. It cannot be a server there, and sees another local address (docs/capture.md).
 
 Examples:
   braid run curl -O https://example.org/big.iso
   braid run -- nginx -g 'daemon off;'                    servers, too
   braid run --scheduler redundant --pcap /tmp/x.pcap -- ssh host
+  braid run --policy rules.toml -- make download          some programs and connections only
+  braid run --capture -- ./a-go-program                   any program, however it was built
   braid run --interface wlan0 --interface wwan0 -- iperf3 -c host)";
 
 struct Options {
   explicit Options(CLI::App& command) : config(command) {}
   ConfigOptions config;
+  bool is_captured = false;
 };
 
 // Beside this program: as it was built, or as it was installed.
@@ -94,18 +101,36 @@ int execute(const std::vector<std::string>& command) {
   return error == ENOENT ? kExitNotFound : kExitNotExecutable;
 }
 
+// As /proc will show it.
+std::string real_path(const std::string& program) {
+  std::error_code ignored;
+  const std::string path = find_program(program);
+  const auto real = std::filesystem::canonical(path, ignored);
+  return real.empty() ? path : real.string();
+}
+
 void warn_if_out_of_reach(const std::string& program) {
   switch (preload_of(program)) {
     case Preload::kStatic:
       fmt::print(stderr,
-                 "braid run: {} is statically linked: Braid cannot reach it, and it uses the kernel's TCP.\n",
+                 "braid run: {} is statically linked: the preloaded library cannot reach it, and it uses the "
+                 "kernel's TCP. `braid run --capture` does.\n",
                  program);
+      return;
+    case Preload::kGo:
+      fmt::print(
+          stderr,
+          "braid run: {} is written in Go, whose programs make their system calls themselves: the preloaded "
+          "library cannot reach it, and it uses the kernel's TCP. `braid run --capture` does.\n",
+          program);
       return;
     case Preload::kPrivileged:
       fmt::print(
           stderr,
-          "braid run: {} changes its privileges when it starts: Braid cannot reach it, and it uses the "
-          "kernel's TCP. Start `braid run` as the user that it changes to.\n",
+          "braid run: {} changes its privileges when it starts: the preloaded library cannot reach it, and "
+          "it "
+          "uses the kernel's TCP. `sudo braid run --capture` does; or start `braid run` as the user that it "
+          "changes to.\n",
           program);
       return;
     case Preload::kWorks:
@@ -131,7 +156,27 @@ int supervise(pid_t child, const sigset_t& signals) {
   }
 }
 
-int run_with_private_daemon(const service::Config& config, const std::string& shim,
+/// What becomes the program: once the daemon is known, in the process that is to be it. Returns only the exit
+/// status for what went wrong.
+using Start = std::function<int(const std::string& socket_path, const std::vector<std::string>& command)>;
+
+Start preloaded(const std::string& shim) {
+  return [shim](const std::string& socket_path, const std::vector<std::string>& command) {
+    set_environment(shim, socket_path);
+    return execute(command);
+  };
+}
+
+int start_captured(const std::string& socket_path, const std::vector<std::string>& command) {
+  setenv(service::kSocketVariable, socket_path.c_str(), 1);
+  if (const auto entered = enter_captured_namespace(socket_path, real_path(command[0])); !entered) {
+    fmt::print(stderr, "braid run --capture: {}\n", entered.error());
+    return kExitRunFailed;
+  }
+  return execute(command);
+}
+
+int run_with_private_daemon(const service::Config& config, const Start& start,
                             const std::vector<std::string>& command) {
   sigset_t signals, previous;
   sigemptyset(&signals);
@@ -151,9 +196,8 @@ int run_with_private_daemon(const service::Config& config, const std::string& sh
   }
   if (child == 0) {
     sigprocmask(SIG_SETMASK, &previous, nullptr);
-    set_environment(shim, (*daemon)->socket_path());
     fcntl((*daemon)->lifeline(), F_SETFD, 0);
-    _exit(execute(command));
+    _exit(start((*daemon)->socket_path(), command));
   }
   return supervise(child, signals);
 }
@@ -164,7 +208,7 @@ int run(const Options& options, const std::vector<std::string>& command) {
     return kExitRunFailed;
   }
   const auto shim = find_shim();
-  if (!shim) {
+  if (!shim && !options.is_captured) {
     fmt::print(stderr,
                "braid run: libbraid_shim.so is not where it was installed ({}); BRAID_SHIM may name it.\n",
                BRAID_SHIM_DIRECTORY);
@@ -175,16 +219,17 @@ int run(const Options& options, const std::vector<std::string>& command) {
     fmt::print(stderr, "braid run: {}\n", config.error());
     return kExitRunFailed;
   }
-  warn_if_out_of_reach(command[0]);
+  const auto how = config->policy.decide_start(real_path(command[0]), getuid());
+  if (how == service::PolicyAction::kKernel && !options.is_captured) return execute(command);
+  const bool is_captured = options.is_captured || how == service::PolicyAction::kCapture;
+  if (!is_captured) warn_if_out_of_reach(command[0]);
+  const Start start = is_captured ? start_captured : preloaded(*shim);
   if (!options.config.is_any_given()) {
-    if (const auto socket_path = find_daemon()) {
-      set_environment(*shim, *socket_path);
-      return execute(command);
-    }
+    if (const auto socket_path = find_daemon()) return start(*socket_path, command);
   }
   // Its messages stand between the program's own.
   if (!options.config.has_log_level() && config->log_level == "info") config->log_level = "warn";
-  return run_with_private_daemon(*config, *shim, command);
+  return run_with_private_daemon(*config, start, command);
 }
 }  // namespace
 
@@ -193,6 +238,8 @@ void add_run(CLI::App& app, const std::vector<std::string>& command, int& exit_s
       app.add_subcommand("run", "Run a program on Braid: braid run [OPTIONS] [--] PROGRAM ARG...");
   subcommand->footer(kFooter);
   auto options = std::make_shared<Options>(*subcommand);
+  subcommand->add_flag("--capture", options->is_captured,
+                       "In a network namespace of its own: for static programs, Go's, set-user-ID ones");
   subcommand->callback([options, &command, &exit_status] { exit_status = run(*options, command); });
 }
 

@@ -16,6 +16,7 @@ void add_counters(CLI::App& app, int& exit_status);
 void add_endpoint(CLI::App& app, int& exit_status);
 void add_limits(CLI::App& app, int& exit_status);
 void add_set(CLI::App& app, int& exit_status);
+void add_policy(CLI::App& app, int& exit_status);
 void add_pm(CLI::App& app, int& exit_status);
 void add_cleanup(CLI::App& app, int& exit_status);
 void add_sim(CLI::App& app, int& exit_status);

@@ -10,7 +10,7 @@ tl::expected<ListenerId, Error> Host::Impl::listen(const wire::Endpoint& local,
     return tl::unexpected(Error::kAddressNotAvailable);
   }
   wire::Endpoint endpoint = local;
-  if (endpoint.port == 0) {
+  if (endpoint.port == 0 && !options.takes_any_port) {
     endpoint.port = ports.allocate(local.address, wire::Endpoint{}, [&](uint16_t port) {
       return !listeners.is_taken({local.address, port}, options);
     });

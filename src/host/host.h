@@ -64,6 +64,8 @@ struct InterfaceConfig {
   wire::OffloadSupport offload = wire::OffloadSupport::kNone;
   std::vector<AddressConfig> addresses;
   std::vector<Route> routes;  // besides the addresses' own networks
+  /// Every address that no interface has counts as this one's: connections to anywhere end here.
+  bool takes_any_address = false;
 };
 
 struct HostConfig {
@@ -79,6 +81,8 @@ struct ListenOptions {
   uint32_t backlog = 128;
   bool is_v6_only = true;   // IPv6 listeners take IPv4 only through a second listener
   bool reuse_port = false;  // several listeners on one endpoint share its connections
+  /// With port 0: takes what comes to ports on which nobody else listens.
+  bool takes_any_port = false;
   std::optional<mptcp::ConnectionConfig> connection{};
 };
 struct ConnectOptions {

@@ -50,7 +50,12 @@ std::unique_ptr<Listener> ListenerTable::remove(ListenerId id) {
 }
 
 Listener* ListenerTable::match(const wire::Endpoint& local, uint64_t choice) const {
-  const auto at_port = by_port_.find(local.port);
+  if (Listener* listener = match_at(local.port, local, choice)) return listener;
+  return match_at(kAnyPort, local, choice);
+}
+
+Listener* ListenerTable::match_at(uint16_t port, const wire::Endpoint& local, uint64_t choice) const {
+  const auto at_port = by_port_.find(port);
   if (at_port == by_port_.end()) return nullptr;
   // 3: the address itself, 2: the family's wildcard, 1: an IPv6 wildcard that takes IPv4 too.
   const auto rank = [&](const Listener& l) {

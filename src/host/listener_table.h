@@ -30,8 +30,8 @@ class ListenerTable {
   std::unique_ptr<Listener> remove(ListenerId id);
 
   Listener* find(ListenerId id) const { return listeners_.find(id); }
-  /// Who takes a SYN to `local`: an exact match before a wildcard; among several (SO_REUSEPORT), the one that
-  /// `choice`, a hash of the SYN's tuple, falls on.
+  /// Who takes a SYN to `local`: a listener on its port before one on any; an exact match before a wildcard;
+  /// among several (SO_REUSEPORT), the one that `choice`, a hash of the SYN's tuple, falls on.
   Listener* match(const wire::Endpoint& local, uint64_t choice) const;
   /// Whether binding `local` would clash with a listener: same port, and same address or a wildcard on either
   /// side, unless all of them share it.
@@ -42,6 +42,9 @@ class ListenerTable {
   }
 
  private:
+  static constexpr uint16_t kAnyPort = 0;  // ListenOptions::takes_any_port
+  Listener* match_at(uint16_t port, const wire::Endpoint& local, uint64_t choice) const;
+
   SlotTable<Listener, ListenerId> listeners_;
   std::map<uint16_t, std::vector<Listener*>> by_port_;
 };

@@ -24,6 +24,19 @@ TEST(ListenerTable, ExactAddressComesBeforeWildcard) {
   EXPECT_EQ(table.match(at("192.0.2.1:80"), 7), any);
 }
 
+TEST(ListenerTable, OneThatTakesAnyPortComesLast) {
+  ListenerTable table;
+  Listener* rest = table.insert(at("0.0.0.0:0"), {.takes_any_port = true});
+  Listener* http = table.insert(at("192.0.2.1:80"), {});
+  ASSERT_NE(rest, nullptr);
+  ASSERT_NE(http, nullptr);
+  EXPECT_EQ(table.match(at("192.0.2.1:80"), 7), http);
+  EXPECT_EQ(table.match(at("192.0.2.2:80"), 7), rest);
+  EXPECT_EQ(table.match(at("192.0.2.1:81"), 7), rest);
+  EXPECT_EQ(table.match(at("[2001:db8::1]:80"), 7), nullptr);
+  EXPECT_FALSE(table.is_taken(at("192.0.2.2:80"), {}));
+}
+
 TEST(ListenerTable, ClashesAsTheKernelDoes) {
   ListenerTable table;
   ASSERT_NE(table.insert(at("0.0.0.0:80"), {}), nullptr);

@@ -11,6 +11,7 @@ InterfaceId Network::add(const InterfaceConfig& config) {
   interface.config = config;
   interface.config.addresses.clear();
   for (const AddressConfig& address : config.addresses) add_address(id, address);
+  if (config.takes_any_address) owner_of_all_ = id;
   return id;
 }
 
@@ -21,7 +22,7 @@ bool Network::set_up(InterfaceId id, bool is_up) {
 }
 
 bool Network::add_address(InterfaceId id, const AddressConfig& address) {
-  if (id >= interfaces_.size() || has_address(address.address)) return false;
+  if (id >= interfaces_.size() || has_owner(address.address)) return false;
   interfaces_[id].config.addresses.push_back(address);
   owners_.push_back({address.address, id});
   return true;
@@ -55,6 +56,10 @@ const Network::Interface* Network::find(InterfaceId id) const {
   return id < interfaces_.size() ? &interfaces_[id] : nullptr;
 }
 
+bool Network::has_owner(const wire::IpAddress& address) const {
+  return std::any_of(owners_.begin(), owners_.end(), [&](const Owner& o) { return o.address == address; });
+}
+
 const Network::Interface* Network::interface_of(const wire::IpAddress& address) const {
   // Packets come in trains: usually it is the same source as last time.
   if (last_owner_ < owners_.size() && owners_[last_owner_].address == address) {
@@ -66,7 +71,7 @@ const Network::Interface* Network::interface_of(const wire::IpAddress& address) 
       return &interfaces_[owners_[i].interface];
     }
   }
-  return nullptr;
+  return owner_of_all_ ? &interfaces_[*owner_of_all_] : nullptr;
 }
 
 std::optional<Network::Match> Network::best_match(const Interface& interface, const wire::IpAddress& remote) {

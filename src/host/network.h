@@ -29,7 +29,8 @@ class Network {
 
   // ---- getters
   const Interface* find(InterfaceId id) const;
-  /// The interface that has the address, up or down; nullptr if none has.
+  /// The interface that has the address, up or down (one that takes any, if no other has); nullptr if none
+  /// has.
   const Interface* interface_of(const wire::IpAddress& address) const;
   bool has_address(const wire::IpAddress& address) const { return interface_of(address) != nullptr; }
   /// Whether a packet from `local` could reach `remote`: family, route, interface up.
@@ -50,12 +51,14 @@ class Network {
     wire::IpAddress address;
     InterfaceId interface = 0;
   };
+  bool has_owner(const wire::IpAddress& address) const;
   static std::optional<Match> best_match(const Interface& interface, const wire::IpAddress& remote);
   static std::optional<wire::IpAddress> source_on(const Interface& interface, const wire::IpAddress& remote);
 
   std::vector<Interface> interfaces_;
   std::vector<Owner> owners_;  // of every address, in the order in which they were added
   mutable size_t last_owner_ = 0;
+  std::optional<InterfaceId> owner_of_all_;  // of addresses that no interface has
 };
 
 }  // namespace braid::host

@@ -61,6 +61,21 @@ TEST_F(NetworkTest, ARemovedAddressIsForgottenAndTheNextOneChosen) {
   EXPECT_EQ(network.select_source(ip("192.0.2.77")), ip("192.0.2.11"));
 }
 
+TEST_F(NetworkTest, AnInterfaceThatTakesAnyAddressHasThoseOfNobodyElse) {
+  EXPECT_FALSE(network.has_address(ip("203.0.113.77")));
+  InterfaceConfig config;
+  config.takes_any_address = true;
+  config.routes = {{wire::IpAddress::any(wire::Family::kV4), 0},
+                   {wire::IpAddress::any(wire::Family::kV6), 0}};
+  const InterfaceId all = network.add(config);
+  EXPECT_EQ(network.interface_of(ip("203.0.113.77"))->id, all);
+  EXPECT_EQ(network.interface_of(ip("2001:db8:77::1"))->id, all);
+  EXPECT_EQ(network.interface_of(ip("192.0.2.10"))->id, wifi_);
+  EXPECT_TRUE(network.has_route(ip("203.0.113.77"), ip("192.0.2.1")));
+  EXPECT_TRUE(network.add_address(cellular_, {ip("203.0.113.77"), 32}));
+  EXPECT_EQ(network.interface_of(ip("203.0.113.77"))->id, cellular_);
+}
+
 TEST_F(NetworkTest, LinkLocalPeersGetALinkLocalSource) {
   InterfaceConfig config;
   config.addresses = {{ip("2001:db8:5::1"), 64}, {ip("fe80::1"), 10}};

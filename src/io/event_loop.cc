@@ -92,6 +92,15 @@ void EventLoop::cancel(TimerId timer) {
   if (found != timers_.end()) timers_.erase(found);
 }
 
+EventLoop::TenantId EventLoop::add_tenant(Tenant tenant) {
+  tenants_.emplace_back(++last_tenant_, std::move(tenant));
+  return last_tenant_;
+}
+
+void EventLoop::remove_tenant(TenantId tenant) {
+  std::erase_if(tenants_, [tenant](const auto& entry) { return entry.first == tenant; });
+}
+
 void EventLoop::post(std::function<void()> work) {
   {
     const std::lock_guard lock(posted_mutex_);
@@ -113,12 +122,15 @@ void EventLoop::stop() {
 void EventLoop::run_once(Time until) {
   wait(until);
   fire_timers();
-  if (round_end_) round_end_(now_);
+  const int turns = tenants_.size() > 1 ? 2 : 1;
+  for (int turn = 0; turn < turns; ++turn) {
+    for (const auto& [id, tenant] : tenants_) tenant.round_end(now_);
+  }
   removed_.clear();
 }
 
 void EventLoop::wait(Time until) {
-  if (deadline_source_) until = earlier(until, deadline_source_());
+  for (const auto& [id, tenant] : tenants_) until = earlier(until, tenant.deadline());
   if (!timers_.empty()) until = earlier(until, timers_.begin()->first);
   timespec timeout{};
   if (until != kNever) {

@@ -54,10 +54,17 @@ class EventLoop {
   TimerId call_at(Time at, std::function<void()> work);
   void cancel(TimerId timer);
 
-  /// For a caller with timers of its own: asked before each wait; kNever for none. The round-end hook looks
-  /// at what is due.
-  void set_deadline_source(std::function<Time()> source) { deadline_source_ = std::move(source); }
-  void set_round_end(std::function<void(Time now)> hook) { round_end_ = std::move(hook); }
+  /// Somebody with timers of its own: `deadline` is asked before each wait (kNever for none), and `round_end`
+  /// looks at what is due. Where there are several, each has two turns in a round, so that what one brings
+  /// another is not left for the next.
+  struct Tenant {
+    std::function<Time()> deadline;
+    std::function<void(Time now)> round_end;
+  };
+  using TenantId = uint64_t;  // 0: none
+  /// Neither of them inside a tenant's own calls.
+  TenantId add_tenant(Tenant tenant);
+  void remove_tenant(TenantId tenant);
 
   /// Any thread: runs `work` in the loop's thread, soon.
   void post(std::function<void()> work);
@@ -88,8 +95,8 @@ class EventLoop {
   std::multimap<Time, std::pair<TimerId, std::function<void()>>> timers_;
   TimerId last_timer_ = 0;
   uint32_t generation_ = 0;
-  std::function<Time()> deadline_source_;
-  std::function<void(Time)> round_end_;
+  std::vector<std::pair<TenantId, Tenant>> tenants_;
+  TenantId last_tenant_ = 0;
   std::mutex posted_mutex_;
   std::vector<std::function<void()>> posted_;
   std::atomic<bool> is_stopped_ = false;

@@ -91,7 +91,7 @@ TEST(EventLoop, ATimerThatIsSetAgainAndAgainStarvesNobody) {
   int rounds = 0;
   std::function<void()> again = [&] { loop.call_at(loop.now(), again); };
   again();
-  loop.set_round_end([&](Time) { ++rounds; });
+  loop.add_tenant({.deadline = [] { return kNever; }, .round_end = [&](Time) { ++rounds; }});
   loop.run_once(read_clock());
   loop.run_once(read_clock());
   EXPECT_EQ(rounds, 2);
@@ -100,11 +100,24 @@ TEST(EventLoop, ATimerThatIsSetAgainAndAgainStarvesNobody) {
 TEST(EventLoop, WakesForItsCallersDeadline) {
   EventLoop loop;
   const Time deadline = read_clock() + 1ms;
-  loop.set_deadline_source([&] { return deadline; });
   Time woken;
-  loop.set_round_end([&](Time now) { woken = now; });
+  loop.add_tenant({.deadline = [&] { return deadline; }, .round_end = [&](Time now) { woken = now; }});
   loop.run_once();
   EXPECT_GE(woken, deadline);
+}
+
+TEST(EventLoop, WhatOneTenantBringsAnotherIsDoneInTheSameRound) {
+  EventLoop loop;
+  bool has_work = false, is_done = false;
+  const auto first = loop.add_tenant(
+      {.deadline = [] { return kNever; }, .round_end = [&](Time) { is_done = is_done || has_work; }});
+  loop.add_tenant({.deadline = [] { return read_clock(); }, .round_end = [&](Time) { has_work = true; }});
+  loop.run_once();
+  EXPECT_TRUE(is_done);
+  is_done = false;
+  loop.remove_tenant(first);
+  loop.run_once();
+  EXPECT_FALSE(is_done);
 }
 
 TEST(EventLoop, OtherThreadsPostWork) {

@@ -31,13 +31,12 @@ LiveHost::LiveHost(EventLoop& loop, const host::HostConfig& config)
       host_(std::make_unique<host::Host>(config, random_, loop.now())),
       sink_(std::make_unique<Sink>(*this)),
       batch_(kBatchPackets) {
-  loop_.set_deadline_source([this] { return next_deadline(); });
-  loop_.set_round_end([this](Time now) { finish_round(now); });
+  tenant_ = loop_.add_tenant(
+      {.deadline = [this] { return next_deadline(); }, .round_end = [this](Time now) { finish_round(now); }});
 }
 
 LiveHost::~LiveHost() {
-  loop_.set_deadline_source({});
-  loop_.set_round_end({});
+  loop_.remove_tenant(tenant_);
   for (const auto& device : devices_) loop_.remove(device->descriptor());
   // Devices and packets in hand hold chunks of the host's pool.
   batch_.clear();
@@ -98,7 +97,7 @@ void LiveHost::finish_round(Time now) {
     has_more_events_ = false;
     while (const auto event = host_->poll_event()) {
       has_more_events_ = true;
-      if (event_handler_) event_handler_(*event);
+      deliver(*event);
     }
     if (!has_more_events_) break;
   }
@@ -107,6 +106,36 @@ void LiveHost::finish_round(Time now) {
     host_->transmit(*sink_, now);
   }
   if (capture_ != nullptr && capture_->flush_deadline() <= now) capture_->flush();
+}
+
+void LiveHost::deliver(const host::Event& event) {
+  const auto& watches =
+      event.kind == host::Event::Kind::kConnection ? watched_connections_ : watched_listeners_;
+  const auto key = event.kind == host::Event::Kind::kConnection ? static_cast<uint64_t>(event.connection)
+                                                                : static_cast<uint64_t>(event.listener);
+  const auto watch = watches.find(key);
+  if (watch == watches.end()) {
+    if (event_handler_) event_handler_(event);
+    return;
+  }
+  const EventHandler handler = watch->second;  // it may unwatch
+  handler(event);
+}
+
+void LiveHost::watch(host::ConnectionId connection, EventHandler handler) {
+  watched_connections_[static_cast<uint64_t>(connection)] = std::move(handler);
+}
+
+void LiveHost::watch(host::ListenerId listener, EventHandler handler) {
+  watched_listeners_[static_cast<uint64_t>(listener)] = std::move(handler);
+}
+
+void LiveHost::unwatch(host::ConnectionId connection) {
+  watched_connections_.erase(static_cast<uint64_t>(connection));
+}
+
+void LiveHost::unwatch(host::ListenerId listener) {
+  watched_listeners_.erase(static_cast<uint64_t>(listener));
 }
 
 Time LiveHost::next_deadline() const {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "host/host.h"
@@ -23,7 +24,7 @@ class LiveHost {
  public:
   using EventHandler = std::function<void(const host::Event&)>;
 
-  /// `loop` outlives the LiveHost, which takes its deadline source and its round-end hook.
+  /// `loop` outlives the LiveHost; several may share one.
   LiveHost(EventLoop& loop, const host::HostConfig& config);
   ~LiveHost();
   LiveHost(const LiveHost&) = delete;
@@ -41,6 +42,12 @@ class LiveHost {
   const std::vector<std::unique_ptr<PacketDevice>>& devices() const { return devices_; }
 
   void set_event_handler(EventHandler handler) { event_handler_ = std::move(handler); }
+  /// Events of that connection, or of that listener, go to this handler instead, until unwatch(); which it
+  /// may call itself.
+  void watch(host::ConnectionId connection, EventHandler handler);
+  void watch(host::ListenerId listener, EventHandler handler);
+  void unwatch(host::ConnectionId connection);
+  void unwatch(host::ListenerId listener);
   /// Called at the end of each round, when transmit and events are through: for output gathered by the event
   /// handler. Commands given in it are honoured in the same round.
   void set_round_hook(std::function<void()> hook) { round_hook_ = std::move(hook); }
@@ -60,6 +67,7 @@ class LiveHost {
   };
   void on_readable(size_t attachment);
   void finish_round(Time now);
+  void deliver(const host::Event& event);
   Time next_deadline() const;
 
   EventLoop& loop_;
@@ -71,6 +79,8 @@ class LiveHost {
   std::unique_ptr<host::Host> host_;
   std::unique_ptr<Sink> sink_;
   EventHandler event_handler_;
+  std::unordered_map<uint64_t, EventHandler> watched_connections_, watched_listeners_;
+  EventLoop::TenantId tenant_ = 0;
   std::function<void()> round_hook_;
   std::vector<wire::ReceivedPacket> batch_;
   bool has_more_events_ = false;

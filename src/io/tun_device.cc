@@ -112,6 +112,21 @@ Setup<std::unique_ptr<TunDevice>> TunDevice::open(const std::string& name) {
   return std::unique_ptr<TunDevice>(new TunDevice(std::move(fd), std::move(real_name), request.ifr_ifindex));
 }
 
+Setup<std::unique_ptr<TunDevice>> TunDevice::adopt(FileDescriptor fd) {
+  ifreq request{};
+  const int header_size = sizeof(VirtioHeader);
+  const unsigned offload = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+  constexpr short kWanted = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR;
+  const bool is_tun =
+      fd && ioctl(fd.get(), TUNGETIFF, &request) == 0 && (request.ifr_flags & kWanted) == kWanted;
+  if (!is_tun || fcntl(fd.get(), F_SETFL, O_RDWR | O_NONBLOCK) != 0 ||
+      ioctl(fd.get(), TUNSETVNETHDRSZ, &header_size) != 0 ||
+      ioctl(fd.get(), TUNSETOFFLOAD, static_cast<unsigned long>(offload)) != 0) {
+    return tl::unexpected(SetupError{"That descriptor is no TUN device as Braid makes them."});
+  }
+  return std::unique_ptr<TunDevice>(new TunDevice(std::move(fd), request.ifr_name, 0));
+}
+
 wire::ReceivedPacket TunDevice::take(ChunkPool& pool, size_t size) {
   wire::ReceivedPacket packet;
   if (size <= kCopyLimit) {

@@ -37,9 +37,12 @@ class TunDevice final : public PacketDevice {
   /// Makes a device, which goes when this object does. `name` as in NetworkConfig::device. The device is
   /// down.
   static Setup<std::unique_ptr<TunDevice>> open(const std::string& name);
+  /// A device that somebody else made, maybe in another network namespace, and handed over with its
+  /// descriptor.
+  static Setup<std::unique_ptr<TunDevice>> adopt(FileDescriptor fd);
 
   const std::string& name() const override { return name_; }
-  int index() const { return index_; }
+  int index() const { return index_; }  ///< 0: of an adopted one
   int descriptor() const override { return fd_.get(); }
   wire::OffloadSupport offload() const override { return wire::OffloadSupport::kFull; }
   size_t receive(ChunkPool& pool, std::span<wire::ReceivedPacket> out) override;

@@ -62,11 +62,12 @@ void Carrier::run() {
       world_.apply(event);
     });
   }
-  loop_.set_deadline_source([this] {
-    const Time next = world_.network().next_deadline();
-    return next == kNever ? kNever : begin_ + next.time_since_epoch();
-  });
-  loop_.set_round_end([this](Time) { advance(); });
+  loop_.add_tenant({.deadline =
+                        [this] {
+                          const Time next = world_.network().next_deadline();
+                          return next == kNever ? kNever : begin_ + next.time_since_epoch();
+                        },
+                    .round_end = [this](Time) { advance(); }});
   sample_at_ = begin_ + scenario_.interval;
   loop_.call_at(sample_at_, [this] { sample(); });
   loop_.run();

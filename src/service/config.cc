@@ -23,6 +23,7 @@ using config::TomlTable;
 namespace {
 
 constexpr uint64_t kLeastBuffer = 4096;
+constexpr uint32_t kLoopback = 0x7f000001;
 
 void read_limits(TomlTable table, mptcp::PathLimits& limits) {
   table.read("subflows", limits.subflows, 0, 64);
@@ -144,6 +145,41 @@ void read_endpoints(const toml::table& root, std::vector<mptcp::PathEndpoint>& e
   }
 }
 
+void read_listen(TomlTable table, std::vector<ListenSpec>& listens) {
+  ListenSpec spec;
+  spec.local.address = wire::IpAddress::any(wire::Family::kV6);
+  if (!table.has("port")) table.complain("port", "is needed");
+  table.read("port", spec.local.port, 1, 65535);
+  table.read_address("address", spec.local.address);
+  spec.target = {wire::IpAddress::v4(kLoopback), spec.local.port};
+  std::string to;
+  table.read("to", to);
+  if (!to.empty()) {
+    const auto target = wire::Endpoint::parse(to);
+    if (target && target->port != 0 && !target->address.is_unspecified()) {
+      spec.target = *target;
+    } else {
+      table.complain("to", fmt::format("\"{}\" is no address and port, such as \"127.0.0.1:8443\"", to));
+    }
+  }
+  table.read("proxy_protocol", spec.sends_proxy_header);
+  table.read("max_connections", spec.max_connections, 1, 1'000'000);
+  table.refuse_others();
+  listens.push_back(spec);
+}
+
+void read_listens(const toml::table& root, std::vector<ListenSpec>& listens, TomlErrors& errors) {
+  const toml::node* node = root.get("listen");
+  if (node == nullptr) return;
+  const toml::array* array = node->as_array();
+  if (array == nullptr || !array->is_array_of_tables()) {
+    return errors.add(node->source().begin, "listen must be an array of tables: [[listen]]");
+  }
+  for (const toml::node& element : *array) {
+    read_listen(TomlTable(element.as_table(), "[[listen]]", errors), listens);
+  }
+}
+
 }  // namespace
 
 bool set_endpoint_flag(mptcp::PathEndpoint& endpoint, std::string_view flag) {
@@ -187,8 +223,10 @@ tl::expected<Config, std::string> parse_config(std::string_view text, std::strin
   read_sockets(table("sockets"), config.sockets, config.host);
   read_daemon(table("daemon"), config);
   read_endpoints(root, config.host.paths.endpoints, errors);
-  const std::vector<std::string_view> tables = {"connection", "limits", "network",
-                                                "sockets",    "daemon", "endpoint"};
+  read_listens(root, config.listens, errors);
+  read_rules(root, config.policy, errors);
+  const std::vector<std::string_view> tables = {"connection", "limits",   "network", "sockets",
+                                                "daemon",     "endpoint", "listen",  "rule"};
   for (const auto& [key, node] : root) {
     if (std::ranges::count(tables, key.str()) > 0) continue;
     const std::string_view meant = closest(key.str(), tables);

@@ -9,6 +9,8 @@
 
 #include "host/host.h"
 #include "io/network.h"
+#include "service/listen_spec.h"
+#include "service/policy.h"
 
 namespace braid::service {
 
@@ -35,6 +37,8 @@ struct Config {
   std::string capture_path;          // [daemon] pcap: a pcap file; empty: none
   std::string log_level = "info";    // [daemon] log_level
   std::vector<std::string> plugins;  // [daemon] plugins: loaded when the file is read
+  Policy policy;                     // [[rule]]: which programs and connections are Braid's
+  std::vector<ListenSpec> listens;   // [[listen]]: ports carried to services on the kernel's TCP
   std::string events_path;  // [daemon] events: what connections decide and why, JSON lines; empty: none
 };
 

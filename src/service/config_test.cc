@@ -126,6 +126,35 @@ TEST(Config, MistakesAreShownWithTheirPlaceAndWhatWasMeant) {
   EXPECT_THAT(error_of("connection = 5\n"), HasSubstr("must be a table"));
 }
 
+TEST(Config, ListeningRelaysAndRulesArrive) {
+  const auto config = parse_config(R"(
+[[listen]]
+port = 443
+[[listen]]
+port = 80
+address = "192.0.2.1"
+to = "[2001:db8::7]:8080"
+proxy_protocol = true
+max_connections = 5
+[[rule]]
+program = "ssh"
+action = "kernel"
+)",
+                                   "braid.toml");
+  ASSERT_TRUE(config.has_value()) << config.error();
+  ASSERT_EQ(config->listens.size(), 2u);
+  EXPECT_EQ(config->listens[0].to_string(), "port 443 to 127.0.0.1:443");
+  EXPECT_EQ(config->listens[0].max_connections, 10'000u);
+  EXPECT_EQ(config->listens[1].to_string(), "192.0.2.1:80 to [2001:db8::7]:8080");
+  EXPECT_TRUE(config->listens[1].sends_proxy_header);
+  EXPECT_EQ(config->listens[1].max_connections, 5u);
+  EXPECT_EQ(config->policy.rules().size(), 1u);
+  EXPECT_THAT(error_of("[[listen]]\nto = \"127.0.0.1:80\"\n"), HasSubstr("port: is needed"));
+  EXPECT_THAT(error_of("[[listen]]\nport = 80\nto = \"8080\"\n"), HasSubstr("braid.toml:3:6"));
+  EXPECT_THAT(error_of("[[listen]]\nport = 80\nproxy_protocl = true\n"), HasSubstr("\"proxy_protocol\""));
+  EXPECT_THAT(error_of("[[rule]]\naction = \"x\"\n"), HasSubstr("braid.toml:2:10"));
+}
+
 TEST(Config, AllMistakesAreShownAtOnce) {
   const std::string error = error_of("[limits]\nsubflows = -1\n[daemon]\nsocket = 5\n");
   EXPECT_THAT(error, HasSubstr("braid.toml:2:"));

@@ -65,19 +65,22 @@ Answer SocketService::connect(AppSocket& socket, ReceivedRequest& request) {
                           remote.address.is_link_local() || remote.address.is_multicast() ||
                           address.scope != 0;
   if (is_kernels) return with_flags(kUseKernel);
+  const PolicyRule* const rule = rule_for(socket, PolicyUse::kConnect, remote);
+  if (rule != nullptr && rule->action == PolicyAction::kKernel) return with_flags(kUseKernel);
   if (network_ != nullptr) {
     if (const int error = network_->check_route(remote.address); error != 0) {
       const bool is_unrouted = error == ENETUNREACH || error == EHOSTUNREACH;
       return is_unrouted && settings_.kernel_fallback ? with_flags(kUseKernel) : failure(error);
     }
   }
-  return start_connect(socket, request, remote);
+  return start_connect(socket, request, remote, rule);
 }
 
-Answer SocketService::start_connect(AppSocket& socket, ReceivedRequest& request,
-                                    const wire::Endpoint& remote) {
+Answer SocketService::start_connect(AppSocket& socket, ReceivedRequest& request, const wire::Endpoint& remote,
+                                    const PolicyRule* rule) {
   host::ConnectOptions options;
-  options.connection = live_.host().config().connection;
+  options.connection =
+      rule != nullptr && rule->connection ? *rule->connection : live_.host().config().connection;
   socket.options.apply(*options.connection);
   if (socket.binding != nullptr) options.local = socket.binding->local();
   if (options.local && options.local->address.is_unspecified()) {

@@ -14,9 +14,12 @@
 #include "io/event_loop.h"
 #include "io/live_host.h"
 #include "io/network.h"
+#include "service/capture/capture_protocol.h"
+#include "service/capture/capture_server.h"
 #include "service/control_commands.h"
 #include "service/control_server.h"
 #include "service/event_file.h"
+#include "service/listen_relays.h"
 #include "service/path_events.h"
 #include "service/socket_protocol.h"
 #include "service/socket_service.h"
@@ -75,10 +78,12 @@ class Daemon {
 
  private:
   io::Setup<void> make_directory() const;
+  CaptureRoute choose_route(const PolicyQuestion& question) const;
   void watch_lifeline();
   void drain(Time until);
 
   const DaemonOptions& options_;
+  Policy policy_;
   io::FileDescriptor lifeline_;
   io::EventLoop loop_;
   std::unique_ptr<io::SignalSource> signals_;
@@ -87,6 +92,8 @@ class Daemon {
   std::unique_ptr<io::LiveHost> live_;
   std::unique_ptr<io::Network> network_;
   std::unique_ptr<SocketService> sockets_;
+  std::unique_ptr<ListenRelays> listens_;
+  std::unique_ptr<CaptureServer> captures_;
   std::unique_ptr<ControlCommands> commands_;
   std::unique_ptr<ControlServer> control_;
 };
@@ -97,6 +104,8 @@ Daemon::~Daemon() {
   path_events_.reset();
   control_.reset();
   commands_.reset();
+  captures_.reset();
+  listens_.reset();
   sockets_.reset();
   if (live_ != nullptr) {
     for (const auto& entry : live_->host().connections()) live_->host().abort(entry.id, live_->now());
@@ -123,9 +132,16 @@ void Daemon::watch_lifeline() {
 }
 
 void Daemon::drain(Time until) {
-  const bool is_done = sockets_->socket_count() == 0 && live_->host().connection_count() == 0;
+  const bool is_done =
+      sockets_->socket_count() == 0 && captures_->is_idle() && live_->host().connection_count() == 0;
   if (is_done || loop_.now() >= until) return loop_.stop();
   loop_.call_at(loop_.now() + kDrainCheck, [this, until] { drain(until); });
+}
+
+CaptureRoute Daemon::choose_route(const PolicyQuestion& question) const {
+  const PolicyRule* const rule = policy_.decide(question);
+  if (rule == nullptr) return {};
+  return {.uses_kernel = rule->action == PolicyAction::kKernel, .connection = rule->connection};
 }
 
 io::Setup<void> Daemon::start() {
@@ -148,6 +164,9 @@ io::Setup<void> Daemon::start() {
   }
   if (auto attached = network_->attach(*live_); !attached) return attached;
   sockets_ = std::make_unique<SocketService>(*live_, network_.get(), options_.config.sockets);
+  policy_ = options_.config.policy;
+  policy_.set_base(live_->host().config().connection);
+  sockets_->set_policy(&policy_);
   commands_ = std::make_unique<ControlCommands>(*live_, *network_, *sockets_, [this] { loop_.stop(); });
   control_ =
       std::make_unique<ControlServer>(loop_, [this](const nlohmann::json& request, bool& wants_events) {
@@ -159,6 +178,20 @@ io::Setup<void> Daemon::start() {
   if (auto listening = control_->listen(options_.socket_path); !listening) return listening;
   if (auto listening = sockets_->listen(options_.socket_path + kApplicationSuffix); !listening) {
     return listening;
+  }
+  captures_ = std::make_unique<CaptureServer>(
+      *live_, network_.get(),
+      CaptureServer::Settings{.kernel_fallback = options_.config.sockets.kernel_fallback,
+                              .choose_route = [this](const std::string& program, uint32_t uid,
+                                                     const wire::Endpoint& destination) {
+                                return choose_route(
+                                    {.program = program, .uid = uid, .endpoint = destination});
+                              }});
+  if (auto listening = captures_->listen(options_.socket_path + kCaptureSuffix); !listening) return listening;
+  listens_ = std::make_unique<ListenRelays>(*live_, sockets_->ports());
+  for (const ListenSpec& listen : options_.config.listens) {
+    if (auto opened = listens_->open(listen); !opened) return opened;
+    spdlog::info("listening on {}", listen.to_string());
   }
   watch_lifeline();
   return {};

@@ -124,6 +124,14 @@ Answer SocketService::answer_for_gone(const ReceivedRequest& request) {
   }
 }
 
+// Null: none, and Braid as it was configured.
+const PolicyRule* SocketService::rule_for(const AppSocket& socket, PolicyUse use,
+                                          const wire::Endpoint& endpoint) const {
+  if (policy_ == nullptr || policy_->empty()) return nullptr;
+  return policy_->decide(
+      {.program = program_of(socket.pid), .uid = socket.uid, .use = use, .endpoint = endpoint});
+}
+
 Answer SocketService::create(ReceivedRequest& request) {
   const uint64_t id = request.header.socket;
   if (id == 0 || sockets_.contains(id) || !is_proper_end(request.other, id)) return failure(EINVAL);
@@ -164,6 +172,9 @@ Answer SocketService::bind(AppSocket& socket, const ReceivedRequest& request) {
   const std::optional<wire::Endpoint> local = to_endpoint(address);
   if (socket.is_ipv6 && local->address.is_v4() && socket.options.is_v6_only()) return failure(EINVAL);
   if (is_kernels(local->address, address.scope)) return use_kernel();
+  // Who binds a port means to listen there; another, to connect from it, is asked about then.
+  const PolicyRule* const rule = local->port != 0 ? rule_for(socket, PolicyUse::kListen, *local) : nullptr;
+  if (rule != nullptr && rule->action == PolicyAction::kKernel) return use_kernel();
   if (local->port != 0 && local->port < kFirstUnprivilegedPort && request.uid != 0) return failure(EACCES);
   auto binding = bind_port(socket, *local);
   if (!binding) {
@@ -178,7 +189,9 @@ int SocketService::open_listeners(AppSocket& socket, uint32_t backlog) {
   host::ListenOptions options;
   options.backlog = backlog;
   options.reuse_port = socket.binding->reuses_port();
-  options.connection = live_.host().config().connection;
+  const PolicyRule* const rule = rule_for(socket, PolicyUse::kListen, socket.binding->local());
+  options.connection =
+      rule != nullptr && rule->connection ? *rule->connection : live_.host().config().connection;
   socket.options.apply(*options.connection);
   std::vector<wire::Endpoint> endpoints = {socket.binding->local()};
   if (socket.binding->is_dual()) {

@@ -33,6 +33,10 @@ class SocketService {
   /// Serves programs at this path, which may be there from an earlier daemon.
   io::Setup<void> listen(const std::string& path);
 
+  /// Which connections are Braid's, and how: asked for each. Outlives the service.
+  void set_policy(const Policy* policy) { policy_ = policy; }
+  /// Who has bound what; others of the daemon that listen share it.
+  PortTable& ports() { return ports_; }
   uint64_t daemon_id() const { return daemon_id_; }
   size_t socket_count() const { return sockets_.size(); }
   struct Owner {
@@ -52,7 +56,8 @@ class SocketService {
   int open_listeners(AppSocket& socket, uint32_t backlog);
   Answer connect(AppSocket& socket, ReceivedRequest& request);
   Answer connect_again(AppSocket& socket);
-  Answer start_connect(AppSocket& socket, ReceivedRequest& request, const wire::Endpoint& remote);
+  Answer start_connect(AppSocket& socket, ReceivedRequest& request, const wire::Endpoint& remote,
+                       const PolicyRule* rule);
   Answer withdraw(AppSocket& socket);
   Answer query(const AppSocket& socket) const;
   Answer take_error(AppSocket& socket);
@@ -60,6 +65,7 @@ class SocketService {
   Answer get_option(const AppSocket& socket, const ReceivedRequest& request);
   Answer release(AppSocket& socket);
   Answer replace(AppSocket& socket, ReceivedRequest& request);
+  const PolicyRule* rule_for(const AppSocket& socket, PolicyUse use, const wire::Endpoint& endpoint) const;
   Answer answer_for_gone(const ReceivedRequest& request);
   tl::expected<std::shared_ptr<Binding>, int> bind_port(const AppSocket& socket, const wire::Endpoint& local);
 
@@ -90,6 +96,7 @@ class SocketService {
   io::LiveHost& live_;
   io::Network* network_;
   SocketSettings settings_;
+  const Policy* policy_ = nullptr;
   uint64_t daemon_id_ = 0;
   std::string path_;
   std::vector<io::FileDescriptor> client_listeners_;  // path and abstract name
