@@ -95,12 +95,12 @@ int supervise_daemon(const service::DaemonOptions& options,
   return status;
 }
 
-pid_t daemon_at(const std::string& socket_path) {
+pid_t daemon_at(const std::string& socket_path, int type) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (socket_path.size() >= sizeof(address.sun_path)) return 0;
   std::memcpy(address.sun_path, socket_path.data(), socket_path.size());
-  const io::FileDescriptor fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const io::FileDescriptor fd(socket(AF_UNIX, type | SOCK_CLOEXEC, 0));
   ucred peer{};
   socklen_t size = sizeof(peer);
   const bool is_there = connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0 &&

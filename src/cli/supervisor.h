@@ -2,6 +2,9 @@
 // killed or crashes, and it ends in an orderly way if its watcher is.
 #pragma once
 
+#include <sys/socket.h>
+#include <sys/types.h>
+
 #include <functional>
 #include <string>
 
@@ -19,7 +22,8 @@ int supervise_daemon(const service::DaemonOptions& options,
 /// serves there. What could not be done, for people; empty if all was.
 std::string clean_up_after_killed_daemons(const std::string& socket_path);
 
-/// The process that serves the control socket, as the kernel knows it: 0 if there is none.
-pid_t daemon_at(const std::string& socket_path);
+/// The process that serves the socket, as the kernel knows it: 0 if there is none. `type`: the control
+/// socket's; the programs' one is a SOCK_SEQPACKET.
+pid_t daemon_at(const std::string& socket_path, int type = SOCK_STREAM);
 
 }  // namespace braid::cli

@@ -26,9 +26,11 @@ KernelRoute assumed_default(const Link& link, wire::Family family) {
   return route;
 }
 
-// Tunnels of other programs know who is at their other end, and it need not be everybody.
-bool leads_straight_out(const Link& link) {
-  return link.is_point_to_point && link.kind != "tun" && link.kind != "wireguard" && link.kind != "xfrm";
+// Tunnels of other programs know who is at their other end, and it need not be everybody; unless somebody
+// asked for them by name.
+bool leads_straight_out(const Link& link, const std::vector<std::string>& named) {
+  const bool is_tunnel = link.kind == "tun" || link.kind == "wireguard" || link.kind == "xfrm";
+  return link.is_point_to_point && (!is_tunnel || std::ranges::find(named, link.name) != named.end());
 }
 }  // namespace
 
@@ -73,7 +75,7 @@ std::vector<KernelRoute> SharedUplinks::way_out(const Link& link, wire::Family f
     for (const KernelRoute& route : machine.routes) {
       if (is_candidate(route) && route.table == best->table) ways.push_back(route);
     }
-  } else if (leads_straight_out(link)) {
+  } else if (leads_straight_out(link, config_.interfaces)) {
     ways.push_back(assumed_default(link, family));
   }
   return ways;
