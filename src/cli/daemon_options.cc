@@ -21,6 +21,14 @@ CLI::Validator address_validator() {
       "ADDRESS/BITS");
 }
 
+CLI::Validator gateway_validator() {
+  return CLI::Validator(
+      [](std::string& text) {
+        return service::parse_gateway(text) ? std::string() : text + " is nothing like eth1=192.0.2.254";
+      },
+      "NAME=ADDRESS");
+}
+
 std::vector<host::AddressConfig> parse_all(const std::vector<std::string>& texts) {
   std::vector<host::AddressConfig> result;
   for (const std::string& text : texts) result.push_back(parse_address(text).value());
@@ -73,6 +81,19 @@ ConfigOptions::ConfigOptions(CLI::App& command) : command_(command) {
            ->expected(1)
            ->take_all());
   keep(command
+           .add_option("--gateway", gateways_,
+                       "The router of an uplink that the machine has no default route for (again for more)")
+           ->type_name("NAME=ADDRESS")
+           ->check(gateway_validator())
+           ->expected(1)
+           ->take_all());
+  keep(command
+           .add_option(
+               "--firewall", firewall_,
+               "Where one drops forwarded packets, as Braid's are: let through what Braid sends and the "
+               "answers (replies), connections to its programs too (open), or nothing (leave) [replies]")
+           ->check(CLI::IsMember(service::firewall_words())));
+  keep(command
            .add_option(
                "--address", addresses_,
                "An address of Braid's own instead of the uplinks' (again for more): a plain TUN device, "
@@ -115,6 +136,11 @@ tl::expected<service::Config, std::string> ConfigOptions::resolve() const {
   if (checksum_) config.host.connection.require_checksum = true;
   if (!log_level_.empty()) config.log_level = log_level_;
   if (!interfaces_.empty()) config.network.interfaces = interfaces_;
+  if (!gateways_.empty()) config.network.gateways.clear();
+  for (const std::string& text : gateways_) {
+    config.network.gateways.push_back(service::parse_gateway(text).value());
+  }
+  if (!firewall_.empty()) config.network.firewall = service::parse_firewall(firewall_).value();
   if (!addresses_.empty()) config.network.addresses = parse_all(addresses_);
   if (!kernel_addresses_.empty()) config.network.kernel_addresses = parse_all(kernel_addresses_);
   if (!device_.empty()) config.network.device = device_;

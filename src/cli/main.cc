@@ -14,7 +14,7 @@ constexpr const char* kExamples = R"(
 Examples:
   braid run curl -O https://example.org/big.iso    any program, over all uplinks at once
   braid run --scheduler redundant -- ssh server    with options of Braid's own
-  braid daemon &                                   one Braid for many programs (and `braid ss`)
+  braid up                                         one Braid for the machine's programs; `braid down`
   braid ss                                         connections, and what each of their paths does
   braid endpoint change id 2 backup                keep a path in reserve
   braid pm monitor                                 what happens to paths, as it happens
@@ -33,6 +33,8 @@ int main(int argc, char** argv) {
   int exit_status = 0;
   std::vector<std::string> command;
   braid::cli::add_run(app, command, exit_status);
+  braid::cli::add_up(app, exit_status);
+  braid::cli::add_down(app, exit_status);
   braid::cli::add_daemon(app, exit_status);
   braid::cli::add_ss(app, exit_status);
   braid::cli::add_counters(app, exit_status);

@@ -20,7 +20,9 @@
 #include "cli/elf.h"
 #include "cli/private_daemon.h"
 #include "cli/subcommands.h"
+#include "cli/supervisor.h"
 #include "service/control.h"
+#include "service/socket_protocol.h"
 
 namespace braid::cli {
 
@@ -69,9 +71,17 @@ uint64_t own_network_namespace() {
   return stat("/proc/self/ns/net", &status) == 0 ? status.st_ino : 0;
 }
 
+// Only the daemon's owner may ask it; but everybody's programs may use it.
+bool serves_programs_of_others(const std::string& path) {
+  const std::string for_programs = path + service::kApplicationSuffix;
+  return access(path.c_str(), R_OK | W_OK) != 0 && errno == EACCES &&
+         access(for_programs.c_str(), W_OK) == 0 && daemon_at(for_programs, SOCK_SEQPACKET) != 0;
+}
+
 // The daemon that serves this network namespace. One that was named serves whoever names it.
 std::optional<std::string> find_daemon() {
   const std::string path = service::control_socket_path();
+  if (serves_programs_of_others(path)) return path;
   auto client = service::ControlClient::connect(path);
   if (!client) return {};
   const auto status = client->call({{"command", "status"}});

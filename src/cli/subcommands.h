@@ -10,6 +10,8 @@ namespace braid::cli {
 
 /// `command`: what stood after `braid run`'s own options.
 void add_run(CLI::App& app, const std::vector<std::string>& command, int& exit_status);
+void add_up(CLI::App& app, int& exit_status);
+void add_down(CLI::App& app, int& exit_status);
 void add_daemon(CLI::App& app, int& exit_status);
 void add_ss(CLI::App& app, int& exit_status);
 void add_counters(CLI::App& app, int& exit_status);

@@ -51,6 +51,8 @@ Error to_error(mptcp::ConnectionError error);
 struct AddressConfig {
   wire::IpAddress address;
   int prefix_bits = 32;
+  /// Chosen by itself only where there is no other (RFC 6724, 5, rule 3).
+  bool is_deprecated = false;
 };
 struct Route {
   wire::IpAddress network;  // any(family)/0: default
@@ -118,6 +120,7 @@ class Host {
   // ---- commands: the network below
   InterfaceId add_interface(const InterfaceConfig& config);
   void set_interface_up(InterfaceId interface, bool is_up, Time now);
+  /// Of one that is there already: what is said about it is replaced.
   void add_address(InterfaceId interface, const AddressConfig& address, Time now);
   void remove_address(InterfaceId interface, const wire::IpAddress& address, Time now);
   /// All of its routes besides the addresses' own networks. When there are new ones, paths that had none are

@@ -1,6 +1,7 @@
 #include "host/network.h"
 
 #include <algorithm>
+#include <tuple>
 
 namespace braid::host {
 
@@ -22,7 +23,11 @@ bool Network::set_up(InterfaceId id, bool is_up) {
 }
 
 bool Network::add_address(InterfaceId id, const AddressConfig& address) {
-  if (id >= interfaces_.size() || has_owner(address.address)) return false;
+  if (id >= interfaces_.size()) return false;
+  for (AddressConfig& known : interfaces_[id].config.addresses) {
+    if (known.address == address.address) known = address;
+  }
+  if (has_owner(address.address)) return false;
   interfaces_[id].config.addresses.push_back(address);
   owners_.push_back({address.address, id});
   return true;
@@ -92,16 +97,20 @@ bool Network::has_route(const wire::IpAddress& local, const wire::IpAddress& rem
   return interface != nullptr && interface->is_up && best_match(*interface, remote).has_value();
 }
 
-// The address whose own network holds `remote`, else one of the same scope, in the order of configuration.
+// RFC 6724, 5: one of the same scope (rule 2), not deprecated (rule 3), whose own network holds `remote`
+// (rule 8); among equals the first in the order of configuration.
 std::optional<wire::IpAddress> Network::source_on(const Interface& interface, const wire::IpAddress& remote) {
-  std::optional<wire::IpAddress> same_scope, any;
+  std::optional<wire::IpAddress> best;
+  auto best_rank = std::tuple(false, false, false);
   for (const AddressConfig& a : interface.config.addresses) {
     if (a.address.family() != remote.family()) continue;
-    if (wire::in_prefix(remote, a.address, a.prefix_bits)) return a.address;
-    if (!same_scope && a.address.is_link_local() == remote.is_link_local()) same_scope = a.address;
-    if (!any) any = a.address;
+    const auto rank = std::tuple(a.address.is_link_local() == remote.is_link_local(), !a.is_deprecated,
+                                 wire::in_prefix(remote, a.address, a.prefix_bits));
+    if (best && rank <= best_rank) continue;
+    best = a.address;
+    best_rank = rank;
   }
-  return same_scope ? same_scope : any;
+  return best;
 }
 
 std::optional<wire::IpAddress> Network::select_source(const wire::IpAddress& remote) const {

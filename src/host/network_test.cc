@@ -76,6 +76,15 @@ TEST_F(NetworkTest, AnInterfaceThatTakesAnyAddressHasThoseOfNobodyElse) {
   EXPECT_EQ(network.interface_of(ip("203.0.113.77"))->id, cellular_);
 }
 
+TEST_F(NetworkTest, ADeprecatedAddressIsChosenOnlyWhereThereIsNoOther) {
+  network.add_address(wifi_, {ip("2001:db8:1::10"), 64, true});
+  EXPECT_EQ(network.select_source(ip("2001:db8:1::1")), ip("2001:db8:1::10"));
+  network.add_address(wifi_, {ip("2001:db8:7::10"), 64});
+  EXPECT_EQ(network.select_source(ip("2001:db8:1::1")), ip("2001:db8:7::10"));
+  network.add_address(wifi_, {ip("2001:db8:1::10"), 64});
+  EXPECT_EQ(network.select_source(ip("2001:db8:1::1")), ip("2001:db8:1::10"));
+}
+
 TEST_F(NetworkTest, LinkLocalPeersGetALinkLocalSource) {
   InterfaceConfig config;
   config.addresses = {{ip("2001:db8:5::1"), 64}, {ip("fe80::1"), 10}};

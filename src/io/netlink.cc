@@ -222,7 +222,8 @@ std::vector<Link> Netlink::links() {
                       .mtu = rtnl_link_get_mtu(object),
                       .is_up = is_usable(flags),
                       .is_loopback = (flags & IFF_LOOPBACK) != 0,
-                      .is_enslaved = rtnl_link_get_master(object) != 0});
+                      .is_enslaved = rtnl_link_get_master(object) != 0,
+                      .is_point_to_point = (flags & IFF_POINTOPOINT) != 0});
   });
   return result;
 }
@@ -327,8 +328,8 @@ Setup<NetlinkMonitor> NetlinkMonitor::open() {
   FileDescriptor fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE));
   sockaddr_nl address{};
   address.nl_family = AF_NETLINK;
-  address.nl_groups =
-      RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE;
+  address.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE |
+                      RTMGRP_IPV6_ROUTE | RTMGRP_IPV4_RULE | 1u << (RTNLGRP_IPV6_RULE - 1);
   if (!fd || bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) {
     return tl::unexpected(setup_error("Cannot listen for changes of links and addresses (netlink)", errno));
   }

@@ -25,6 +25,7 @@ struct Link {
   bool is_up = false;  // administratively, and has a carrier
   bool is_loopback = false;
   bool is_enslaved = false;  // part of a bridge or a bond, which has the addresses
+  bool is_point_to_point = false;
 };
 
 struct LinkAddress {
@@ -97,7 +98,7 @@ class Netlink {
   nl_sock* socket_;
 };
 
-/// Readable when links, addresses or routes changed.
+/// Readable when links, addresses, routes or policy rules changed.
 class NetlinkMonitor {
  public:
   static Setup<NetlinkMonitor> open();

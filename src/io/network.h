@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "host/host.h"
@@ -13,6 +15,14 @@
 #include "wire/address.h"
 
 namespace braid::io {
+
+/// What may be done to a firewall that drops forwarded packets, as Braid's are.
+enum class FirewallMode : uint8_t {
+  kReplies,  // let through what Braid sends and what comes to its ephemeral ports; nothing may be opened by
+             // it
+  kOpen,     // also what comes to the ports that programs listen on
+  kLeave,    // nothing
+};
 
 struct NetworkConfig {
   /// Braid's own addresses: if there are any, a plain TUN device with these, and no sharing.
@@ -33,8 +43,37 @@ struct NetworkConfig {
   /// only has most, and there is always something left for one more.
   uint16_t first_port = 61000, last_port = 64999;
   uint16_t ports_per_instance = 0;
+  /// Sharing: the way out of uplinks that the machine has no default route for, by name: one of each family.
+  std::vector<std::pair<std::string, wire::IpAddress>> gateways;
+  FirewallMode firewall = FirewallMode::kReplies;
   /// Sharing: whether each address becomes a path endpoint by itself (subflow and signal).
   bool auto_endpoints = true;
+};
+
+/// How a device stands with Braid, for people who ask.
+struct UplinkInfo {
+  struct Address {
+    host::AddressConfig address;
+    bool is_preferred = true;
+    uint8_t endpoint_id = 0;  // 0: no path endpoint
+  };
+  struct DefaultRoute {
+    wire::Family family = wire::Family::kV4;
+    std::optional<wire::IpAddress> gateway;  // none: straight out of the link
+    std::string source;                      // "main", "table 100", "configured", "assumed"
+  };
+  std::string name, kind;
+  bool is_up = false;
+  uint32_t mtu = 0;
+  std::vector<Address> addresses;
+  std::vector<DefaultRoute> default_routes;
+};
+
+struct NetworkReport {
+  std::vector<UplinkInfo> uplinks;
+  std::vector<std::pair<std::string, std::string>> unused;  // devices, and why they are none
+  std::vector<std::string> firewall_chains;                 // where rules let Braid's packets through
+  std::vector<std::string> warnings;                        // what stands in the way, and what to do
 };
 
 /// Undoes whatever it did to the machine when destroyed; what a killed process left behind is undone by the
@@ -63,6 +102,8 @@ class Network {
 
   /// 0, or the errno that connect() gives at once: ENETUNREACH, EHOSTUNREACH, EACCES ...
   virtual int check_route(const wire::IpAddress& remote) = 0;
+
+  virtual NetworkReport report() = 0;
 
   virtual const std::string& device_name() const = 0;
 };

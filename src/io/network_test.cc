@@ -9,6 +9,7 @@
 
 #include "io/shared_uplinks.h"
 #include "io/test_namespace.h"
+#include "io/tun_device.h"
 
 namespace braid::io {
 namespace {
@@ -235,6 +236,100 @@ TEST_F(SharedUplinksTest, StrictReversePathFilteringIsLoosenedAndRestored) {
     EXPECT_THAT(here_->run("sysctl net.ipv4.conf.lo.rp_filter"), HasSubstr("= 1"));
   });
   EXPECT_EQ(here_->snapshot(), before_);
+}
+
+TEST_F(SharedUplinksTest, AWayOutThatOnlyAnotherTableHasIsTaken) {
+  here_->run("ip route add default via 192.0.2.2 dev path0 metric 600");
+  here_->run("ip route add default via 198.51.100.2 dev path1 table 101");
+  here_->inside([&] {
+    const Instance braid;
+    EXPECT_THAT(here_->run("ip route show table 8684002"), HasSubstr("default via 198.51.100.2 dev path1"));
+    EXPECT_EQ(braid.network->report().uplinks[1].default_routes[0].source, "table 101");
+    // The machine's own choice comes first.
+    const auto id =
+        braid.live->host().connect({*wire::IpAddress::parse("203.0.113.9"), 80}, {}, braid.live->now());
+    ASSERT_TRUE(id.has_value());
+    EXPECT_EQ(braid.live->host().find(*id)->info().local.address.to_string(), "192.0.2.1");
+  });
+}
+
+TEST_F(SharedUplinksTest, ADestinationThatOnlyOurRoutesReachIsReached) {
+  here_->run("ip route add default via 198.51.100.2 dev path1 table 101");
+  here_->inside([&] {
+    const Instance braid;
+    EXPECT_EQ(braid.network->check_route(*wire::IpAddress::parse("203.0.113.9")), 0);
+    EXPECT_EQ(braid.network->check_route(*wire::IpAddress::parse("2001:db8:9::9")), ENETUNREACH);
+  });
+}
+
+TEST_F(SharedUplinksTest, APointToPointLinkLeadsStraightOut) {
+  here_->inside([&] {
+    // Held open: it has a carrier. Another program's tunnel is none of ours, unless it is asked for by name.
+    const auto tunnel = TunDevice::open("lte0");
+    ASSERT_TRUE(tunnel.has_value());
+    here_->run("ip addr add 203.0.113.1/32 dev lte0");
+    here_->run("ip link set lte0 up");
+    for (const bool is_named : {false, true}) {
+      NetworkConfig config;
+      if (is_named) config.interfaces = {"path0", "lte0"};
+      const Instance braid(config);
+      const std::string routes = here_->run("ip route show table all");
+      EXPECT_EQ(routes.find("default dev lte0 table 86840") != std::string::npos, is_named) << routes;
+    }
+  });
+}
+
+TEST_F(SharedUplinksTest, AGivenGatewayIsTakenOnItsLink) {
+  here_->inside([&] {
+    NetworkConfig config;
+    config.gateways = {{"path1", *wire::IpAddress::parse("203.0.113.254")}};
+    const Instance braid(config);
+    EXPECT_THAT(here_->run("ip route show table 8684002"), HasSubstr("default via 203.0.113.254 dev path1"));
+    EXPECT_THAT(here_->run("ip route show table main"), Not(HasSubstr("203.0.113.254")));
+  });
+}
+
+TEST_F(SharedUplinksTest, AFirewallThatDropsIsOpenedForUsAndClosedAgain) {
+  here_->run(
+      "nft 'add table inet fw; add chain inet fw a { type filter hook forward priority 0; policy drop; }; "
+      "add chain inet fw b { type filter hook forward priority 1; policy accept; }'");
+  const std::string rules = here_->run("nft list ruleset");
+  here_->inside([&] {
+    const Instance braid;
+    EXPECT_THAT(braid.network->report().firewall_chains, testing::ElementsAre("inet fw a"));
+    EXPECT_THAT(here_->run("nft list chain inet fw a"), HasSubstr("iifname \"braid0\""));
+  });
+  EXPECT_EQ(here_->run("nft list ruleset"), rules);
+  here_->inside([&] {
+    NetworkConfig config;
+    config.firewall = FirewallMode::kLeave;
+    const Instance braid(config);
+    EXPECT_EQ(here_->run("nft list ruleset"), rules);
+    EXPECT_THAT(braid.network->report().warnings, testing::ElementsAre(HasSubstr("inet fw a")));
+  });
+}
+
+TEST_F(SharedUplinksTest, ADeprecatedAddressIsInReserveWhileThereIsAnother) {
+  here_->inside([&] {
+    Instance braid;
+    const auto is_backup = [&](const std::string& address) {
+      for (const auto& e : braid.live->host().path_config().endpoints) {
+        if (e.address.to_string() == address) return e.is_backup;
+      }
+      ADD_FAILURE() << "no endpoint " << address;
+      return false;
+    };
+    here_->run("ip addr change 2001:db8:1::1/64 dev path0 preferred_lft 0 valid_lft 3600");
+    braid.settle();
+    EXPECT_FALSE(is_backup("2001:db8:1::1"));
+    here_->run("ip addr add 2001:db8:1:1::1/64 dev path0 nodad");
+    braid.settle();
+    EXPECT_TRUE(is_backup("2001:db8:1::1"));
+    EXPECT_FALSE(is_backup("2001:db8:1:1::1"));
+    here_->run("ip addr change 2001:db8:1::1/64 dev path0 preferred_lft forever valid_lft forever");
+    braid.settle();
+    EXPECT_FALSE(is_backup("2001:db8:1::1"));
+  });
 }
 
 TEST_F(SharedUplinksTest, RoutesAreChecked) {

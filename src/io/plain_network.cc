@@ -89,4 +89,21 @@ int PlainNetwork::claim_port(const wire::Endpoint& local) {
 
 int PlainNetwork::check_route(const wire::IpAddress& remote) { return netlink_->probe_route(remote); }
 
+NetworkReport PlainNetwork::report() {
+  UplinkInfo uplink{.name = device_name_,
+                    .kind = "tun",
+                    .is_up = true,
+                    .mtu = config_.mtu,
+                    .addresses = {},
+                    .default_routes = {}};
+  for (const host::AddressConfig& own : config_.addresses) uplink.addresses.push_back({.address = own});
+  for (const wire::Family family : {wire::Family::kV4, wire::Family::kV6}) {
+    const bool has_family = std::ranges::any_of(
+        config_.addresses, [family](const auto& a) { return a.address.family() == family; });
+    if (has_family)
+      uplink.default_routes.push_back({.family = family, .gateway = {}, .source = "configured"});
+  }
+  return {.uplinks = {std::move(uplink)}, .unused = {}, .firewall_chains = {}, .warnings = {}};
+}
+
 }  // namespace braid::io

@@ -24,6 +24,7 @@ class PlainNetwork final : public Network {
   void release_port(const wire::Endpoint&) override {}
   int on_endpoints_changed() override { return 0; }  // everything comes to Braid here
   int check_route(const wire::IpAddress& remote) override;
+  NetworkReport report() override;
   const std::string& device_name() const override { return device_name_; }
 
  private:

@@ -39,6 +39,7 @@ void undo_instance(Netlink& netlink, const InstanceDirectory& directory, const I
       if (is_table_of(record.number, route.table)) netlink.remove_route(route);
     }
   }
+  remove_firewall_rules(record.number);
   release_reserved_ports(record);
   directory.remove(record.number);
 }
@@ -181,6 +182,12 @@ Setup<void> SharedUplinks::set_up_device() {
     }
     if (error != 0) config_.use_ipv6 = false;  // a kernel without IPv6
   }
+  firewall_ = std::make_unique<Firewall>(Firewall::Traffic{.instance = record_.number,
+                                                           .device = device_name_,
+                                                           .first_port = record_.first_port,
+                                                           .last_port = record_.last_port,
+                                                           .mode = config_.firewall});
+  firewall_->sync();
   MachineChanges changes(directory_, *netlink_);
   return changes.move_local_rule(wire::Family::kV4).and_then([&] {
     return config_.use_ipv6 ? changes.move_local_rule(wire::Family::kV6) : Setup<void>{};
@@ -190,6 +197,8 @@ Setup<void> SharedUplinks::set_up_device() {
 SharedUplinks::~SharedUplinks() {
   if (live_ != nullptr) {
     live_->loop().cancel(sync_timer_);
+    live_->loop().cancel(firewall_timer_);
+    if (firewall_ && firewall_->descriptor() >= 0) live_->loop().remove(firewall_->descriptor());
     if (monitor_) live_->loop().remove(monitor_->descriptor());
   }
   icmp_.reset();
@@ -209,8 +218,6 @@ void SharedUplinks::configure(host::HostConfig& config) const {
   config.first_ephemeral_port = record_.first_port;
   config.last_ephemeral_port = record_.last_port;
 }
-
-int SharedUplinks::check_route(const wire::IpAddress& remote) { return netlink_->probe_route(remote); }
 
 bool SharedUplinks::is_served(const wire::IpAddress& address) const {
   return std::ranges::any_of(uplinks_, [&](const auto& entry) {

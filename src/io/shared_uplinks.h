@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "io/firewall.h"
 #include "io/icmp_listener.h"
 #include "io/instances.h"
 #include "io/machine_changes.h"
@@ -35,6 +36,7 @@ class SharedUplinks final : public Network {
   void release_port(const wire::Endpoint& local) override;
   int on_endpoints_changed() override;
   int check_route(const wire::IpAddress& remote) override;
+  NetworkReport report() override;
   const std::string& device_name() const override { return device_name_; }
 
  private:
@@ -45,7 +47,10 @@ class SharedUplinks final : public Network {
     uint32_t table = 0;
     bool is_up = true;
     std::set<LinkAddress> addresses;
+    std::vector<KernelRoute> ways;    // by which it leads out; "table" is where each was found
     std::vector<host::Route> routes;  // as told to the host
+    std::string kind;
+    uint32_t mtu = 0;
   };
   /// A listening port, and the sockets that keep kernel programs from taking it meanwhile.
   struct Claim {
@@ -68,16 +73,23 @@ class SharedUplinks final : public Network {
   Setup<void> sync();
   Machine read_machine();
   bool is_served(const wire::IpAddress& address) const;
-  bool is_wanted(const Link& link, const Machine& machine) const;
   Uplink* find_or_add(const Link& link);
   void set_up_state(Uplink& uplink, bool is_up);
   void drop_addresses(Uplink& uplink, const std::set<LinkAddress>& kept);
   void add_addresses(const std::string& name, Uplink& uplink, const std::set<LinkAddress>& wanted);
   void add_endpoint(const std::string& name, const Uplink& uplink, const LinkAddress& address);
-  void tell_routes(Uplink& uplink, const Machine& machine);
+  void sync_preference(const Uplink& uplink, const LinkAddress& address);
   std::set<LinkAddress> usable_addresses(int link_index, const Machine& machine) const;
+  std::string reason_against(const Link& link, const Machine& machine) const;
+
+  // Routes and rules (shared_uplinks_routes.cc).
+  void find_ways(const Link& link, Uplink& uplink, const Machine& machine) const;
+  std::vector<KernelRoute> way_out(const Link& link, wire::Family family, const Machine& machine) const;
+  void tell_routes(Uplink& uplink);
+  std::set<KernelRoute> wanted_routes(const Machine& machine) const;
   void sync_routes(const Machine& machine);
   void sync_rules();
+  void add_missing_rules();
   std::set<Rule> wanted_rules() const;
   bool is_in_own_block(uint16_t port) const {
     return port >= record_.first_port && port <= record_.last_port;
@@ -86,6 +98,7 @@ class SharedUplinks final : public Network {
   Setup<void> set_forwarding_v6(MachineChanges& changes);
   Setup<void> set_reverse_path_filter(MachineChanges& changes);
   void on_machine_changed();
+  void watch_firewall();
 
   NetworkConfig config_;
   InstanceDirectory directory_;
@@ -100,10 +113,14 @@ class SharedUplinks final : public Network {
   std::unique_ptr<IcmpListener> icmp_;
   PacketDevice* attached_ = nullptr;
   EventLoop::TimerId sync_timer_ = 0;
+  std::unique_ptr<Firewall> firewall_;
+  EventLoop::TimerId firewall_timer_ = 0;
 
   std::map<std::string, Uplink> uplinks_;
+  std::map<std::string, std::string> unused_;  // devices, and why
   uint32_t next_table_ = 0;
   std::map<wire::IpAddress, uint8_t> endpoints_;  // that we made: their IDs
+  std::set<wire::IpAddress> retired_;             // whose endpoints we made backup ones
   std::map<wire::Endpoint, Claim> claims_;
   std::set<wire::Endpoint> announced_;  // claimed for path endpoints that have a port
   std::set<Rule> rules_;                // in place

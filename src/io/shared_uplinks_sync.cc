@@ -1,13 +1,11 @@
 // Following the machine: its links, addresses and routes are read anew after each change, and what should be
 // (the host's interfaces and endpoints, rules, routes, parameters) is compared with what is.
 #include <fmt/format.h>
-#include <linux/rtnetlink.h>
 
 #include <algorithm>
 #include <cerrno>
 
-#include "io/routing_tables.h"
-#include "io/shared_uplinks.h"
+#include "io/shared_uplinks_machine.h"
 #include "io/sysctl.h"
 
 namespace braid::io {
@@ -15,26 +13,13 @@ namespace braid::io {
 namespace {
 // Changes come in bursts: a link that goes takes addresses and routes with it.
 constexpr Duration kSettleTime = 2ms;
-
-Prefix whole(const wire::IpAddress& address) { return {address, address.is_v4() ? 32 : 128}; }
+// Some firewalls change their rules all the time, and reading them takes a while.
+constexpr Duration kFirewallSettleTime = 200ms;
 
 std::string conf_path(wire::Family family, const std::string& device, const char* parameter) {
   return fmt::format("net/{}/conf/{}/{}", family == wire::Family::kV4 ? "ipv4" : "ipv6", device, parameter);
 }
 }  // namespace
-
-struct SharedUplinks::Machine {
-  std::vector<Link> links;
-  std::vector<LinkAddress> addresses;
-  std::vector<KernelRoute> routes;  // both families, all tables
-
-  bool has_default_route(int link_index, wire::Family family) const {
-    return std::ranges::any_of(routes, [&](const KernelRoute& route) {
-      return route.table == RT_TABLE_MAIN && route.link_index == link_index && route.destination.bits == 0 &&
-             route.destination.network.family() == family;
-    });
-  }
-};
 
 Setup<void> SharedUplinks::attach(LiveHost& live) {
   live_ = &live;
@@ -49,7 +34,20 @@ Setup<void> SharedUplinks::attach(LiveHost& live) {
   if (!icmp) return tl::unexpected(icmp.error());
   icmp_ = std::move(*icmp);
   live.loop().add(monitor_->descriptor(), Interest::kRead, [this](Readiness) { on_machine_changed(); });
+  watch_firewall();
   return sync();
+}
+
+void SharedUplinks::watch_firewall() {
+  if (firewall_->descriptor() < 0) return;
+  live_->loop().add(firewall_->descriptor(), Interest::kRead, [this](Readiness) {
+    firewall_->drain();
+    if (firewall_timer_ != 0) return;
+    firewall_timer_ = live_->loop().call_at(live_->now() + kFirewallSettleTime, [this] {
+      firewall_timer_ = 0;
+      firewall_->sync();
+    });
+  });
 }
 
 void SharedUplinks::on_machine_changed() {
@@ -73,20 +71,32 @@ SharedUplinks::Machine SharedUplinks::read_machine() {
 Setup<void> SharedUplinks::sync() {
   const Machine machine = read_machine();
   std::set<std::string> seen;
+  unused_.clear();
   for (const Link& link : machine.links) {
     const bool is_known = uplinks_.contains(link.name);
-    if (!is_wanted(link, machine) && !(is_known && !link.is_up)) continue;
+    const std::string reason = reason_against(link, machine);
+    if (!reason.empty() && !(is_known && !link.is_up)) {
+      if (!link.is_loopback && link.index != device_index_) unused_[link.name] = reason;
+      continue;
+    }
     Uplink* uplink = find_or_add(link);
-    if (uplink == nullptr) continue;
+    if (uplink == nullptr) {
+      unused_[link.name] = fmt::format("one more than {} uplinks", kMaxUplinks);
+      continue;
+    }
     seen.insert(link.name);
     uplink->link_index = link.index;
+    uplink->kind = link.kind;
+    uplink->mtu = link.mtu;
     live_->host().set_mtu(uplink->interface, link.mtu);
+    find_ways(link, *uplink, machine);
     drop_addresses(*uplink, usable_addresses(link.index, machine));
     if (!link.is_up) set_up_state(*uplink, false);
   }
   for (auto& [name, uplink] : uplinks_) {
     if (seen.contains(name)) continue;
     drop_addresses(uplink, {});
+    uplink.ways.clear();
     set_up_state(uplink, false);
   }
   Setup<void> result;
@@ -94,20 +104,23 @@ Setup<void> SharedUplinks::sync() {
     const FileDescriptor lock = directory_.lock();
     MachineChanges changes(directory_, *netlink_);
     result = set_uplink_sysctls(changes);
+    // Some network managers remove what they do not know, or put back what was moved.
+    changes.move_local_rule(wire::Family::kV4);
+    if (config_.use_ipv6) changes.move_local_rule(wire::Family::kV6);
   }
   for (const Link& link : machine.links) {
     if (!seen.contains(link.name)) continue;
-    Uplink& uplink = uplinks_[link.name];
-    for (const LinkAddress& a : usable_addresses(link.index, machine)) uplink.addresses.insert(a);
+    uplinks_[link.name].addresses = usable_addresses(link.index, machine);
   }
   sync_routes(machine);
+  add_missing_rules();
   sync_rules();
   on_endpoints_changed();  // a port that the kernel has is tried again with the next change
   // The host last: from here on it may send.
   for (const Link& link : machine.links) {
     if (!seen.contains(link.name)) continue;
     Uplink& uplink = uplinks_[link.name];
-    tell_routes(uplink, machine);
+    tell_routes(uplink);
     add_addresses(link.name, uplink, usable_addresses(link.index, machine));
     set_up_state(uplink, link.is_up);
   }
@@ -123,19 +136,22 @@ std::set<LinkAddress> SharedUplinks::usable_addresses(int link_index, const Mach
   return result;
 }
 
-bool SharedUplinks::is_wanted(const Link& link, const Machine& machine) const {
+// Empty: it is an uplink.
+std::string SharedUplinks::reason_against(const Link& link, const Machine& machine) const {
   const auto contains = [&link](const std::vector<std::string>& names) {
     return std::find(names.begin(), names.end(), link.name) != names.end();
   };
-  if (link.is_loopback || link.index == device_index_ || contains(config_.excluded_interfaces)) return false;
-  if (usable_addresses(link.index, machine).empty()) return false;
-  if (!config_.interfaces.empty()) return contains(config_.interfaces);
-  if (!link.is_up || link.is_enslaved) return false;
-  if (link.kind != "bridge" && link.kind != "tun") return true;
+  if (link.is_loopback || link.index == device_index_) return "the machine's own";
+  if (contains(config_.excluded_interfaces)) return "excluded by the configuration";
+  if (!config_.interfaces.empty() && !contains(config_.interfaces)) return "not among those asked for";
+  if (!link.is_up) return "no carrier";
+  if (config_.interfaces.empty() && link.is_enslaved) return "part of a bridge or bond";
+  if (usable_addresses(link.index, machine).empty()) return "no global address";
+  if (!config_.interfaces.empty()) return {};
   // A bridge to virtual machines, or another program's tunnel: an uplink only if it leads somewhere.
-  return std::any_of(machine.routes.begin(), machine.routes.end(), [&link](const KernelRoute& route) {
-    return route.link_index == link.index && route.table == RT_TABLE_MAIN && route.destination.bits == 0;
-  });
+  const bool is_inner = link.kind == "bridge" || link.kind == "tun";
+  return is_inner && !machine.has_default_route(link.index) ? "a " + link.kind + " without a default route"
+                                                            : std::string();
 }
 
 SharedUplinks::Uplink* SharedUplinks::find_or_add(const Link& link) {
@@ -157,13 +173,15 @@ void SharedUplinks::set_up_state(Uplink& uplink, bool is_up) {
 
 void SharedUplinks::drop_addresses(Uplink& uplink, const std::set<LinkAddress>& kept) {
   for (auto it = uplink.addresses.begin(); it != uplink.addresses.end();) {
-    if (kept.contains(*it)) {
+    const auto same = std::ranges::find(kept, it->address, &LinkAddress::address);
+    if (same != kept.end() && same->link_index == it->link_index) {
       ++it;
       continue;
     }
     if (const auto endpoint = endpoints_.find(it->address); endpoint != endpoints_.end()) {
       live_->host().remove_endpoint(endpoint->second, live_->now());
       endpoints_.erase(endpoint);
+      retired_.erase(it->address);
     }
     live_->host().remove_address(uplink.interface, it->address, live_->now());
     it = uplink.addresses.erase(it);
@@ -173,8 +191,34 @@ void SharedUplinks::drop_addresses(Uplink& uplink, const std::set<LinkAddress>& 
 void SharedUplinks::add_addresses(const std::string& name, Uplink& uplink,
                                   const std::set<LinkAddress>& wanted) {
   for (const LinkAddress& a : wanted) {
-    live_->host().add_address(uplink.interface, {a.address, a.prefix_bits}, live_->now());
+    const host::AddressConfig own = {a.address, a.prefix_bits, !a.is_preferred};
+    live_->host().add_address(uplink.interface, own, live_->now());
     add_endpoint(name, uplink, a);
+  }
+  for (const LinkAddress& a : wanted) sync_preference(uplink, a);
+}
+
+// A deprecated address (RFC 4862, 5.5.4) serves what has it, until it goes; where the link has another, that
+// one is the path now. A backup path makes room for it, but not before it is there.
+void SharedUplinks::sync_preference(const Uplink& uplink, const LinkAddress& address) {
+  const auto ours = endpoints_.find(address.address);
+  if (ours == endpoints_.end()) return;
+  const bool has_successor = std::ranges::any_of(uplink.addresses, [&](const LinkAddress& other) {
+    return other.is_preferred && other.address.family() == address.address.family() &&
+           endpoints_.contains(other.address);
+  });
+  const bool is_to_retire = !address.is_preferred && has_successor;
+  if (is_to_retire == retired_.contains(address.address)) return;
+  for (const mptcp::PathEndpoint& endpoint : live_->host().path_config().endpoints) {
+    if (endpoint.id != ours->second) continue;
+    if (is_to_retire == endpoint.is_backup) return;  // by somebody else's wish
+    live_->host().change_endpoint(endpoint.id, is_to_retire, endpoint.is_fullmesh, live_->now());
+    break;
+  }
+  if (is_to_retire) {
+    retired_.insert(address.address);
+  } else {
+    retired_.erase(address.address);
   }
 }
 
@@ -184,7 +228,7 @@ void SharedUplinks::add_endpoint(const std::string& name, const Uplink& uplink, 
   for (const LinkAddress& other : uplink.addresses) {
     const bool is_same_network = other.address.family() == address.address.family() &&
                                  wire::in_prefix(other.address, address.address, address.prefix_bits);
-    if (is_same_network && endpoints_.contains(other.address)) return;
+    if (is_same_network && other.is_preferred && endpoints_.contains(other.address)) return;
   }
   mptcp::PathEndpoint endpoint;
   endpoint.address = address.address;
@@ -193,112 +237,6 @@ void SharedUplinks::add_endpoint(const std::string& name, const Uplink& uplink, 
   endpoint.is_signal = true;
   const auto id = live_->host().add_endpoint(endpoint, live_->now());
   if (id) endpoints_.emplace(address.address, *id);
-}
-
-void SharedUplinks::tell_routes(Uplink& uplink, const Machine& machine) {
-  std::vector<host::Route> routes;
-  for (const KernelRoute& route : machine.routes) {
-    if (route.link_index != uplink.link_index || route.table != RT_TABLE_MAIN) continue;
-    routes.push_back({route.destination.network, route.destination.bits, route.metric});
-  }
-  if (routes == uplink.routes) return;
-  uplink.routes = routes;
-  live_->host().set_routes(uplink.interface, std::move(routes), live_->now());
-}
-
-// Each uplink's table: what the main table has for that link, and nothing beyond, lest a path leaves by
-// another's link when its own is gone. Only where it leads to its own neighbours alone, so that nothing of
-// that can be, neighbours on other links who call this one's address get their answer, as from the kernel.
-void SharedUplinks::sync_routes(const Machine& machine) {
-  std::set<KernelRoute> wanted;
-  for (const auto& [name, uplink] : uplinks_) {
-    for (KernelRoute route : machine.routes) {
-      if (route.table != RT_TABLE_MAIN || route.link_index == 0) continue;
-      if (route.link_index != uplink.link_index) continue;
-      route.table = uplink.table;
-      wanted.insert(route);
-    }
-    for (KernelRoute route : machine.routes) {
-      const bool is_of_neighbours =
-          route.table == RT_TABLE_MAIN && !route.gateway && route.destination.bits != 0;
-      const bool is_of_other = std::ranges::any_of(uplinks_, [&](const auto& other) {
-        return other.first != name && other.second.link_index == route.link_index;
-      });
-      if (!is_of_neighbours || !is_of_other ||
-          machine.has_default_route(uplink.link_index, route.destination.network.family()))
-        continue;
-      route.table = uplink.table;
-      wanted.insert(route);
-    }
-    for (const wire::Family family : {wire::Family::kV4, wire::Family::kV6}) {
-      if (family == wire::Family::kV6 && !config_.use_ipv6) continue;
-      KernelRoute nowhere;
-      nowhere.destination = {wire::IpAddress::any(family), 0};
-      nowhere.table = uplink.table;
-      nowhere.metric = UINT32_MAX;
-      wanted.insert(nowhere);
-    }
-  }
-  for (const KernelRoute& route : machine.routes) {
-    if (!is_table_of(record_.number, route.table) || route.table == inbound_table(record_.number)) continue;
-    if (wanted.erase(route) == 0) netlink_->remove_route(route);
-  }
-  // Routes to gateways come after the networks that the gateways are in.
-  for (const bool has_gateway : {false, true}) {
-    for (const KernelRoute& route : wanted) {
-      if (route.gateway.has_value() == has_gateway) netlink_->add_route(route);
-    }
-  }
-}
-
-std::set<Rule> SharedUplinks::wanted_rules() const {
-  std::set<Rule> rules;
-  for (const auto& [name, uplink] : uplinks_) {
-    for (const LinkAddress& a : uplink.addresses) {
-      Rule rule;
-      rule.family = a.address.family();
-      rule.priority = kOutboundPriority;
-      rule.from = whole(a.address);
-      rule.input_device = device_name_;
-      rule.table = uplink.table;
-      rules.insert(rule);
-
-      // By destination, whatever the packet came by: so the machine's own programs reach Braid's, too.
-      rule = {};
-      rule.family = a.address.family();
-      rule.priority = kInboundPriority;
-      rule.to = whole(a.address);
-      rule.is_tcp_only = true;
-      rule.first_port = record_.first_port;
-      rule.last_port = record_.last_port;
-      rule.table = inbound_table(record_.number);
-      rules.insert(rule);
-      for (const auto& [local, claim] : claims_) {
-        if (local.address.family() != a.address.family() || is_in_own_block(local.port)) continue;
-        if (!local.address.is_unspecified() && local.address != a.address) continue;
-        rule.first_port = rule.last_port = local.port;
-        rules.insert(rule);
-      }
-    }
-  }
-  return rules;
-}
-
-void SharedUplinks::sync_rules() {
-  const std::set<Rule> wanted = wanted_rules();
-  for (auto it = rules_.begin(); it != rules_.end();) {
-    if (wanted.contains(*it)) {
-      ++it;
-      continue;
-    }
-    netlink_->remove_rule(*it);
-    it = rules_.erase(it);
-  }
-  for (const Rule& rule : wanted) {
-    if (rules_.contains(rule)) continue;
-    const int error = netlink_->add_rule(rule);
-    if (error == 0 || error == EEXIST) rules_.insert(rule);
-  }
 }
 
 Setup<void> SharedUplinks::set_uplink_sysctls(MachineChanges& changes) {

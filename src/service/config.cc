@@ -94,6 +94,18 @@ void read_network(TomlTable table, io::NetworkConfig& network) {
   table.read_port_range("ports", network.first_port, network.last_port);
   table.read("ports_per_instance", network.ports_per_instance, 1, 65535);
   table.read("auto_endpoints", network.auto_endpoints);
+  std::vector<std::string> gateways;
+  table.read("gateways", gateways);
+  for (const std::string& text : gateways) {
+    if (auto gateway = parse_gateway(text)) {
+      network.gateways.push_back(std::move(*gateway));
+    } else {
+      table.complain("gateways", fmt::format("\"{}\" is nothing like \"eth1=192.0.2.254\"", text));
+    }
+  }
+  std::string firewall(firewall_words().front());
+  table.read_choice("firewall", firewall, {"replies", "open", "leave"});
+  network.firewall = parse_firewall(firewall).value_or(network.firewall);
   table.refuse_others();
 }
 
@@ -181,6 +193,26 @@ void read_listens(const toml::table& root, std::vector<ListenSpec>& listens, Tom
 }
 
 }  // namespace
+
+std::optional<std::pair<std::string, wire::IpAddress>> parse_gateway(std::string_view text) {
+  const size_t equals = text.find('=');
+  if (equals == 0 || equals == std::string_view::npos) return {};
+  const auto address = wire::IpAddress::parse(text.substr(equals + 1));
+  if (!address || address->is_unspecified()) return {};
+  return std::pair(std::string(text.substr(0, equals)), *address);
+}
+
+const std::vector<std::string>& firewall_words() {
+  static const std::vector<std::string> kWords = {"replies", "open", "leave"};
+  return kWords;
+}
+
+std::optional<io::FirewallMode> parse_firewall(std::string_view word) {
+  if (word == "replies") return io::FirewallMode::kReplies;
+  if (word == "open") return io::FirewallMode::kOpen;
+  if (word == "leave") return io::FirewallMode::kLeave;
+  return {};
+}
 
 bool set_endpoint_flag(mptcp::PathEndpoint& endpoint, std::string_view flag) {
   if (flag == "signal") return endpoint.is_signal = true;

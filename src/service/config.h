@@ -47,6 +47,12 @@ tl::expected<Config, std::string> read_config(const std::string& path);
 /// The same from text; `name` stands for the path.
 tl::expected<Config, std::string> parse_config(std::string_view text, std::string_view name);
 
+/// "eth1=192.0.2.254": an uplink and its router.
+std::optional<std::pair<std::string, wire::IpAddress>> parse_gateway(std::string_view text);
+/// The default first.
+const std::vector<std::string>& firewall_words();
+std::optional<io::FirewallMode> parse_firewall(std::string_view word);
+
 /// "signal", "subflow", "backup", "fullmesh". False: no such flag.
 bool set_endpoint_flag(mptcp::PathEndpoint& endpoint, std::string_view flag);
 const std::vector<std::string_view>& endpoint_flag_names();

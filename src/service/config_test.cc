@@ -45,6 +45,8 @@ port = 8080
 [network]
 addresses = ["198.51.100.1/24", "2001:db8::2/64"]
 interfaces = ["eth0"]
+gateways = ["eth1=192.0.2.254", "eth1=2001:db8::1"]
+firewall = "open"
 ports = "50000-50999"
 [sockets]
 kernel_fallback = false
@@ -88,6 +90,10 @@ log_level = "debug"
   ASSERT_EQ(config->network.addresses.size(), 2u);
   EXPECT_EQ(config->network.addresses[0].prefix_bits, 24);
   EXPECT_EQ(config->network.addresses[1].address.to_string(), "2001:db8::2");
+  ASSERT_EQ(config->network.gateways.size(), 2u);
+  EXPECT_EQ(config->network.gateways[0].first, "eth1");
+  EXPECT_EQ(config->network.gateways[1].second.to_string(), "2001:db8::1");
+  EXPECT_EQ(config->network.firewall, io::FirewallMode::kOpen);
   EXPECT_EQ(config->network.first_port, 50000);
   EXPECT_EQ(config->network.last_port, 50999);
   EXPECT_FALSE(config->sockets.kernel_fallback);
@@ -119,6 +125,8 @@ TEST(Config, MistakesAreShownWithTheirPlaceAndWhatWasMeant) {
               HasSubstr("did you mean \"cubic\"?"));
   EXPECT_THAT(error_of("[connection]\njoin_timeout = \"soon\"\n"), HasSubstr("braid.toml:2:16"));
   EXPECT_THAT(error_of("[network]\naddresses = [\"192.0.2.1/99\"]\n"), HasSubstr("\"192.0.2.1/99\""));
+  EXPECT_THAT(error_of("[network]\ngateways = [\"192.0.2.1\"]\n"), HasSubstr("eth1=192.0.2.254"));
+  EXPECT_THAT(error_of("[network]\nfirewall = \"closed\"\n"), HasSubstr("replies"));
   EXPECT_THAT(error_of("[network]\nports = \"9-5\"\n"), HasSubstr("61000-64999"));
   EXPECT_THAT(error_of("[[endpoint]]\nflags = [\"signl\"]\n"), HasSubstr("did you mean \"signal\"?"));
   EXPECT_THAT(error_of("[[endpoint]]\nflags = [\"signal\"]\n"), HasSubstr("address: is needed"));

@@ -15,6 +15,7 @@
 #include "service/config.h"
 #include "service/path_commands.h"
 #include "service/request_fields.h"
+#include "service/uplink_report.h"
 #include "tcp/subflow.h"
 
 namespace braid::service {
@@ -131,6 +132,7 @@ ControlCommands::Result ControlCommands::run(const json& request, bool& wants_ev
   if (command == "status") return status();
   if (command == "ss") return ss();
   if (command == "counters") return counters();
+  if (command == "uplinks") return report_uplinks(network_);
   if (command == "endpoint") return endpoint(request);
   if (command == "limits") return limits(request);
   if (command == "set") return set(request);
@@ -139,8 +141,8 @@ ControlCommands::Result ControlCommands::run(const json& request, bool& wants_ev
     stop_();
     return json::object();
   }
-  const std::string_view meant =
-      config::closest(command, {"status", "ss", "counters", "endpoint", "limits", "set", "pm", "stop"});
+  const std::string_view meant = config::closest(
+      command, {"status", "ss", "counters", "uplinks", "endpoint", "limits", "set", "pm", "stop"});
   return tl::unexpected(
       meant.empty() ? fmt::format("there is no command \"{}\"", command)
                     : fmt::format("there is no command \"{}\"; did you mean \"{}\"?", command, meant));
