@@ -13,6 +13,7 @@
 #include "config/connection_settings.h"
 #include "config/toml_reader.h"
 #include "plugin/plugins.h"
+#include "service/config_check.h"
 
 namespace braid::service {
 
@@ -118,6 +119,7 @@ void read_daemon(TomlTable table, Config& config) {
   table.read("socket", config.socket_path);
   table.read("pcap", config.capture_path);
   table.read("events", config.events_path);
+  table.read("group", config.group);
   table.read_choice("log_level", config.log_level,
                     {"trace", "debug", "info", "warn", "error", "critical", "off"});
   table.refuse_others();
@@ -144,6 +146,18 @@ void read_endpoints(const toml::table& root, std::vector<mptcp::PathEndpoint>& e
   }
 }
 
+void refuse_other_tables(const toml::table& root, TomlErrors& errors) {
+  const std::vector<std::string_view> tables = {"connection", "limits", "network",
+                                                "sockets",    "daemon", "endpoint"};
+  for (const auto& [key, node] : root) {
+    if (std::ranges::count(tables, key.str()) > 0) continue;
+    const std::string_view meant = closest(key.str(), tables);
+    errors.add(key.source().begin,
+               meant.empty() ? fmt::format("unknown table [{}]", key.str())
+                             : fmt::format("unknown table [{}]; did you mean [{}]?", key.str(), meant));
+  }
+}
+
 }  // namespace
 
 bool set_endpoint_flag(mptcp::PathEndpoint& endpoint, std::string_view flag) {
@@ -165,16 +179,18 @@ std::string_view contradiction_in(const mptcp::PathEndpoint& endpoint) {
   return {};
 }
 
-tl::expected<Config, std::string> parse_config(std::string_view text, std::string_view name) {
+CheckedConfig check_config(std::string_view text, std::string_view name) {
+  CheckedConfig checked;
   TomlErrors errors{std::string(name)};
   toml::table root;
   try {
     root = toml::parse(text, name);
   } catch (const toml::parse_error& error) {
     errors.add(error.source().begin, std::string(error.description()));
-    return tl::unexpected(errors.text());
+    checked.errors = errors.findings();
+    return checked;
   }
-  Config config;
+  Config& config = checked.config;
   const auto table = [&](std::string_view key) {
     return TomlTable(table_at(root, key, errors), fmt::format("[{}]", key), errors);
   };
@@ -187,17 +203,25 @@ tl::expected<Config, std::string> parse_config(std::string_view text, std::strin
   read_sockets(table("sockets"), config.sockets, config.host);
   read_daemon(table("daemon"), config);
   read_endpoints(root, config.host.paths.endpoints, errors);
-  const std::vector<std::string_view> tables = {"connection", "limits", "network",
-                                                "sockets",    "daemon", "endpoint"};
-  for (const auto& [key, node] : root) {
-    if (std::ranges::count(tables, key.str()) > 0) continue;
-    const std::string_view meant = closest(key.str(), tables);
-    errors.add(key.source().begin,
-               meant.empty() ? fmt::format("unknown table [{}]", key.str())
-                             : fmt::format("unknown table [{}]; did you mean [{}]?", key.str(), meant));
+  refuse_other_tables(root, errors);
+  checked.errors = errors.findings();
+  std::ranges::sort(checked.errors);
+  checked.asked = errors.keys();
+  if (checked.errors.empty()) checked.warnings = contradictions(root, config);
+  return checked;
+}
+
+tl::expected<Config, std::string> parse_config(std::string_view text, std::string_view name) {
+  CheckedConfig checked = check_config(text, name);
+  if (!checked.errors.empty()) {
+    std::vector<std::string> lines;
+    for (const config::TomlFinding& error : checked.errors) lines.push_back(to_text(name, error));
+    return tl::unexpected(fmt::format("{}", fmt::join(lines, "\n")));
   }
-  if (!errors.empty()) return tl::unexpected(errors.text());
-  return config;
+  for (const config::TomlFinding& warning : checked.warnings) {
+    checked.config.warnings.push_back(to_text(name, warning));
+  }
+  return std::move(checked.config);
 }
 
 tl::expected<Config, std::string> read_config(const std::string& path) {

@@ -36,6 +36,9 @@ struct Config {
   std::string log_level = "info";    // [daemon] log_level
   std::vector<std::string> plugins;  // [daemon] plugins: loaded when the file is read
   std::string events_path;  // [daemon] events: what connections decide and why, JSON lines; empty: none
+  std::string group;        // [daemon] group: whose members may ask the daemon; empty: its own user alone
+  /// What the file says that is allowed and yet can't be meant, "PATH:LINE:COLUMN: TEXT": see config_check.h.
+  std::vector<std::string> warnings;
 };
 
 /// The file at `path`. The error is ready for people: "PATH:LINE:COLUMN: what is wrong".
