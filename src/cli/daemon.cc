@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <memory>
 
 #include "cli/daemon_options.h"
@@ -14,7 +15,9 @@ namespace braid::cli {
 namespace {
 constexpr const char* kFooter = R"(
 It stays in the foreground and logs to standard error; SIGTERM or SIGINT ends it, and then everything that
-it changed on the machine (device, policy rules, kernel parameters) is as it was. Needs root.
+it changed on the machine (device, policy rules, kernel parameters) is as it was. Needs root, or
+CAP_NET_ADMIN. SIGHUP reads the configuration file anew: [limits], log_level, and [connection] for connections
+that begin from then on. Under systemd (braid.service) it says when it serves, and logs to the journal.
 
 Examples:
   braid daemon                                    programs under `braid run` find it by themselves
@@ -46,9 +49,13 @@ int run(const Options& options) {
     }
     daemon.config.listens.push_back(*spec);
   }
+  daemon.config_path = options.config.config_file();
   daemon.socket_path = !options.socket_path.empty()   ? options.socket_path
                        : !config->socket_path.empty() ? config->socket_path
                                                       : service::control_socket_path();
+  // The working directory may be another when the file is read anew.
+  if (!daemon.config_path.empty())
+    daemon.config_path = std::filesystem::absolute(daemon.config_path).string();
   return service::run_daemon(daemon);
 }
 }  // namespace

@@ -114,10 +114,14 @@ bool ConfigOptions::is_any_given() const {
   return std::any_of(options_.begin(), options_.end(), [](const CLI::Option* o) { return o->count() > 0; });
 }
 
+std::string ConfigOptions::config_file() const {
+  if (!config_path_.empty()) return config_path_;
+  return access(kDefaultPath, F_OK) == 0 ? kDefaultPath : "";
+}
+
 tl::expected<service::Config, std::string> ConfigOptions::resolve() const {
   service::Config config;
-  std::string path = config_path_;
-  if (path.empty() && access(kDefaultPath, F_OK) == 0) path = kDefaultPath;
+  const std::string path = config_file();
   if (!path.empty()) {
     auto read = service::read_config(path);
     if (!read) return read;

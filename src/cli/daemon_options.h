@@ -20,6 +20,8 @@ class ConfigOptions {
 
   /// Whether any was given: then a Braid that runs already would not do.
   bool is_any_given() const;
+  /// The file that resolve() reads; empty: none.
+  std::string config_file() const;
   bool has_log_level() const { return !log_level_.empty(); }
   /// The file's settings (the default path's, if there is such a file and no other is named), overruled.
   tl::expected<service::Config, std::string> resolve() const;

@@ -51,16 +51,25 @@ constexpr double kLongestSeconds = 1e9;
 }  // namespace
 
 void TomlErrors::add(const toml::source_position& where, const std::string& text) {
-  lines_.push_back(fmt::format("{}:{}:{}: {}", name_, where.line, where.column, text));
+  findings_.push_back({where.line, where.column, text});
 }
 
-std::string TomlErrors::text() const { return fmt::format("{}", fmt::join(lines_, "\n")); }
+std::string TomlErrors::text() const {
+  std::vector<std::string> lines;
+  for (const TomlFinding& finding : findings_) lines.push_back(to_text(name_, finding));
+  return fmt::format("{}", fmt::join(lines, "\n"));
+}
+
+std::string to_text(std::string_view name, const TomlFinding& finding) {
+  return fmt::format("{}:{}:{}: {}", name, finding.line, finding.column, finding.text);
+}
 
 TomlTable::TomlTable(const toml::table* table, std::string name, TomlErrors& errors)
     : table_(table), name_(std::move(name)), errors_(errors) {}
 
 const toml::node* TomlTable::take(std::string_view key) {
   known_.push_back(key);
+  errors_.note_key(name_, key);
   return table_ != nullptr ? table_->get(key) : nullptr;
 }
 

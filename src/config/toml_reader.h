@@ -2,10 +2,13 @@
 #pragma once
 
 #include <toml++/toml.h>
+#include <compare>
 #include <cstdint>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/time.h"
@@ -13,18 +16,34 @@
 
 namespace braid::config {
 
+/// One mistake, or a warning, and where it is. Lines and columns count from 1.
+struct TomlFinding {
+  uint32_t line = 1, column = 1;
+  std::string text;
+  auto operator<=>(const TomlFinding&) const = default;
+};
+
 /// What is wrong with the file, in the order in which it was found: "NAME:LINE:COLUMN: TEXT".
 class TomlErrors {
  public:
   explicit TomlErrors(std::string name) : name_(std::move(name)) {}
   void add(const toml::source_position& where, const std::string& text);
-  bool empty() const { return lines_.empty(); }
+  bool empty() const { return findings_.empty(); }
   std::string text() const;
+  const std::vector<TomlFinding>& findings() const { return findings_; }
+
+  /// Which keys of which tables the reader asked for, so that a test can hold their documentation to it.
+  void note_key(const std::string& table, std::string_view key) { keys_.emplace(table, key); }
+  const std::set<std::pair<std::string, std::string>>& keys() const { return keys_; }
 
  private:
   std::string name_;
-  std::vector<std::string> lines_;
+  std::vector<TomlFinding> findings_;
+  std::set<std::pair<std::string, std::string>> keys_;
 };
+
+/// "NAME:LINE:COLUMN: TEXT"
+std::string to_text(std::string_view name, const TomlFinding& finding);
 
 /// Every read_ leaves `out` alone when the key is not there, and notes an error when its value won't do.
 class TomlTable {

@@ -181,6 +181,7 @@ Error Host::change_endpoint(uint8_t id, bool is_backup, bool is_fullmesh, Time n
 }
 void Host::set_decision_log(mptcp::DecisionLog* log) { impl_->decisions = log; }
 void Host::set_limits(const mptcp::PathLimits& limits) { impl_->paths.limits = limits; }
+void Host::set_connection_config(const mptcp::ConnectionConfig& config) { impl_->config.connection = config; }
 const mptcp::PathConfig& Host::path_config() const { return impl_->paths; }
 
 // ---- applications, handle_ and poll_: the work is in applications.cc, receive.cc, transmit.cc

@@ -135,6 +135,9 @@ class Host {
   Error remove_endpoint(uint8_t id, Time now);
   Error change_endpoint(uint8_t id, bool is_backup, bool is_fullmesh, Time now);
   void set_limits(const mptcp::PathLimits& limits);
+  /// The defaults of connections that begin from now on; those that are open, and listeners with settings of
+  /// their own, keep theirs.
+  void set_connection_config(const mptcp::ConnectionConfig& config);
   /// Is told what connections decide and why. Outlives the host, or is taken away (null) before it goes.
   void set_decision_log(mptcp::DecisionLog* log);
   const mptcp::PathConfig& path_config() const;

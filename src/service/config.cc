@@ -13,6 +13,7 @@
 #include "config/connection_settings.h"
 #include "config/toml_reader.h"
 #include "plugin/plugins.h"
+#include "service/config_check.h"
 
 namespace braid::service {
 
@@ -131,6 +132,7 @@ void read_daemon(TomlTable table, Config& config) {
   table.read("socket", config.socket_path);
   table.read("pcap", config.capture_path);
   table.read("events", config.events_path);
+  table.read("group", config.group);
   table.read_choice("log_level", config.log_level,
                     {"trace", "debug", "info", "warn", "error", "critical", "off"});
   table.refuse_others();
@@ -192,6 +194,18 @@ void read_listens(const toml::table& root, std::vector<ListenSpec>& listens, Tom
   }
 }
 
+void refuse_other_tables(const toml::table& root, TomlErrors& errors) {
+  const std::vector<std::string_view> tables = {"connection", "limits",   "network", "sockets",
+                                                "daemon",     "endpoint", "listen",  "rule"};
+  for (const auto& [key, node] : root) {
+    if (std::ranges::count(tables, key.str()) > 0) continue;
+    const std::string_view meant = closest(key.str(), tables);
+    errors.add(key.source().begin,
+               meant.empty() ? fmt::format("unknown table [{}]", key.str())
+                             : fmt::format("unknown table [{}]; did you mean [{}]?", key.str(), meant));
+  }
+}
+
 }  // namespace
 
 std::optional<std::pair<std::string, wire::IpAddress>> parse_gateway(std::string_view text) {
@@ -233,16 +247,18 @@ std::string_view contradiction_in(const mptcp::PathEndpoint& endpoint) {
   return {};
 }
 
-tl::expected<Config, std::string> parse_config(std::string_view text, std::string_view name) {
+CheckedConfig check_config(std::string_view text, std::string_view name) {
+  CheckedConfig checked;
   TomlErrors errors{std::string(name)};
   toml::table root;
   try {
     root = toml::parse(text, name);
   } catch (const toml::parse_error& error) {
     errors.add(error.source().begin, std::string(error.description()));
-    return tl::unexpected(errors.text());
+    checked.errors = errors.findings();
+    return checked;
   }
-  Config config;
+  Config& config = checked.config;
   const auto table = [&](std::string_view key) {
     return TomlTable(table_at(root, key, errors), fmt::format("[{}]", key), errors);
   };
@@ -257,17 +273,25 @@ tl::expected<Config, std::string> parse_config(std::string_view text, std::strin
   read_endpoints(root, config.host.paths.endpoints, errors);
   read_listens(root, config.listens, errors);
   read_rules(root, config.policy, errors);
-  const std::vector<std::string_view> tables = {"connection", "limits",   "network", "sockets",
-                                                "daemon",     "endpoint", "listen",  "rule"};
-  for (const auto& [key, node] : root) {
-    if (std::ranges::count(tables, key.str()) > 0) continue;
-    const std::string_view meant = closest(key.str(), tables);
-    errors.add(key.source().begin,
-               meant.empty() ? fmt::format("unknown table [{}]", key.str())
-                             : fmt::format("unknown table [{}]; did you mean [{}]?", key.str(), meant));
+  refuse_other_tables(root, errors);
+  checked.errors = errors.findings();
+  std::ranges::sort(checked.errors);
+  checked.asked = errors.keys();
+  if (checked.errors.empty()) checked.warnings = contradictions(root, config);
+  return checked;
+}
+
+tl::expected<Config, std::string> parse_config(std::string_view text, std::string_view name) {
+  CheckedConfig checked = check_config(text, name);
+  if (!checked.errors.empty()) {
+    std::vector<std::string> lines;
+    for (const config::TomlFinding& error : checked.errors) lines.push_back(to_text(name, error));
+    return tl::unexpected(fmt::format("{}", fmt::join(lines, "\n")));
   }
-  if (!errors.empty()) return tl::unexpected(errors.text());
-  return config;
+  for (const config::TomlFinding& warning : checked.warnings) {
+    checked.config.warnings.push_back(to_text(name, warning));
+  }
+  return std::move(checked.config);
 }
 
 tl::expected<Config, std::string> read_config(const std::string& path) {

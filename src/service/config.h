@@ -40,6 +40,9 @@ struct Config {
   Policy policy;                     // [[rule]]: which programs and connections are Braid's
   std::vector<ListenSpec> listens;   // [[listen]]: ports carried to services on the kernel's TCP
   std::string events_path;  // [daemon] events: what connections decide and why, JSON lines; empty: none
+  std::string group;        // [daemon] group: whose members may ask the daemon; empty: its own user alone
+  /// What the file says that is allowed and yet can't be meant, "PATH:LINE:COLUMN: TEXT": see config_check.h.
+  std::vector<std::string> warnings;
 };
 
 /// The file at `path`. The error is ready for people: "PATH:LINE:COLUMN: what is wrong".

@@ -1,6 +1,7 @@
 #include "service/control_server.h"
 
 #include <fmt/format.h>
+#include <grp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -27,7 +28,24 @@ ControlServer::~ControlServer() {
   unlink(path_.c_str());
 }
 
-io::Setup<void> ControlServer::listen(const std::string& path) {
+namespace {
+// The owner may give his file to a group that he is a member of; root to any.
+io::Setup<void> give_to_group(const std::string& path, const std::string& name) {
+  if (name.empty()) return {};
+  const group* entry = getgrnam(name.c_str());
+  if (entry == nullptr) {
+    return tl::unexpected(io::setup_error(fmt::format("The group \"{}\", which [daemon] group names", name),
+                                          ENOENT, fmt::format("Make it: groupadd --system {}", name)));
+  }
+  if (chown(path.c_str(), static_cast<uid_t>(-1), entry->gr_gid) != 0 || chmod(path.c_str(), 0660) != 0) {
+    return tl::unexpected(io::setup_error(fmt::format("Cannot give {} to the group {}", path, name), errno,
+                                          "The daemon's user must be a member of it."));
+  }
+  return {};
+}
+}  // namespace
+
+io::Setup<void> ControlServer::listen(const std::string& path, const std::string& group) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof(address.sun_path)) {
@@ -52,6 +70,7 @@ io::Setup<void> ControlServer::listen(const std::string& path) {
   }
   path_ = path;
   listener_ = std::move(fd);
+  if (auto given = give_to_group(path, group); !given) return given;
   loop_.add(listener_.get(), io::Interest::kRead, [this](io::Readiness) { accept_client(); });
   return {};
 }

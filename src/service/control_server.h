@@ -27,8 +27,9 @@ class ControlServer {
   ControlServer(const ControlServer&) = delete;
   ControlServer& operator=(const ControlServer&) = delete;
 
-  /// For the daemon's owner and root only: whoever may connect may change paths and stop the daemon.
-  io::Setup<void> listen(const std::string& path);
+  /// For the daemon's owner, root and the members of `group` (empty: none) only: whoever may connect may
+  /// change paths and stop the daemon.
+  io::Setup<void> listen(const std::string& path, const std::string& group = "");
 
   bool has_subscribers() const;
   /// A line, an object with "event", for each client that wants them. It goes out with the loop's next round.

@@ -1,6 +1,8 @@
 #include "service/daemon.h"
 
+#include <fmt/format.h>
 #include <signal.h>
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
@@ -8,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <filesystem>
 
@@ -16,6 +19,7 @@
 #include "io/network.h"
 #include "service/capture/capture_protocol.h"
 #include "service/capture/capture_server.h"
+#include "io/service_manager.h"
 #include "service/control_commands.h"
 #include "service/control_server.h"
 #include "service/event_file.h"
@@ -33,10 +37,31 @@ namespace {
 constexpr Duration kLongestDrain = 10s;
 constexpr Duration kDrainCheck = 2ms;
 
+/// "<4>": the journal's word for how grave a line is (sd-daemon(3)).
+class JournalLevel final : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {
+    static constexpr std::array<char, spdlog::level::n_levels> kPriorities = {'7', '7', '6', '4',
+                                                                              '3', '2', '6'};
+    out.push_back('<');
+    out.push_back(kPriorities.at(message.level));
+    out.push_back('>');
+  }
+  std::unique_ptr<spdlog::custom_flag_formatter> clone() const override {
+    return std::make_unique<JournalLevel>();
+  }
+};
+
 void start_logging(const std::string& level) {
   auto logger =
       std::make_shared<spdlog::logger>("braid", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
-  logger->set_pattern("braid: %l: %v");
+  if (io::is_logging_to_journal()) {
+    auto formatter = std::make_unique<spdlog::pattern_formatter>();
+    formatter->add_flag<JournalLevel>('*').set_pattern("%*%v");
+    logger->set_formatter(std::move(formatter));
+  } else {
+    logger->set_pattern("braid: %l: %v");
+  }
   logger->set_level(spdlog::level::from_str(level));
   spdlog::set_default_logger(std::move(logger));
 }
@@ -70,7 +95,8 @@ class Readiness {
 /// All that runs, in the order in which it depends on each other.
 class Daemon {
  public:
-  explicit Daemon(const DaemonOptions& options) : options_(options), lifeline_(options.lifeline_fd) {}
+  explicit Daemon(const DaemonOptions& options)
+      : options_(options), lifeline_(options.lifeline_fd), manager_(io::ServiceManager::from_environment()) {}
   ~Daemon();
 
   io::Setup<void> start();
@@ -79,12 +105,18 @@ class Daemon {
  private:
   io::Setup<void> make_directory() const;
   CaptureRoute choose_route(const PolicyQuestion& question) const;
+  io::Setup<void> listen();
   void watch_lifeline();
+  void on_signal(uint32_t signal);
+  void reload();
+  void feed_watchdog();
+  std::string summary() const;
   void drain(Time until);
 
   const DaemonOptions& options_;
   Policy policy_;
   io::FileDescriptor lifeline_;
+  io::ServiceManager manager_;
   io::EventLoop loop_;
   std::unique_ptr<io::SignalSource> signals_;
   std::unique_ptr<EventFile> event_file_;
@@ -100,6 +132,7 @@ class Daemon {
 
 // Peers are not left to find out by themselves: their connections are reset. Then down, top to bottom.
 Daemon::~Daemon() {
+  manager_.stopping();
   if (live_ != nullptr) live_->host().set_decision_log(event_file_.get());
   path_events_.reset();
   control_.reset();
@@ -145,8 +178,9 @@ CaptureRoute Daemon::choose_route(const PolicyQuestion& question) const {
 }
 
 io::Setup<void> Daemon::start() {
-  signals_ = std::make_unique<io::SignalSource>(loop_, std::initializer_list<int>{SIGTERM, SIGINT},
-                                                [this](const signalfd_siginfo&) { loop_.stop(); });
+  signals_ = std::make_unique<io::SignalSource>(
+      loop_, std::initializer_list<int>{SIGTERM, SIGINT, SIGHUP},
+      [this](const signalfd_siginfo& signal) { on_signal(signal.ssi_signo); });
   if (auto made = make_directory(); !made) return made;
   auto network = io::Network::open(options_.config.network);
   if (!network) return tl::unexpected(network.error());
@@ -174,11 +208,7 @@ io::Setup<void> Daemon::start() {
       });
   path_events_ = std::make_unique<PathEvents>(*control_, event_file_.get());
   live_->host().set_decision_log(path_events_.get());
-  // The control socket first: it finds out whether another daemon is there.
-  if (auto listening = control_->listen(options_.socket_path); !listening) return listening;
-  if (auto listening = sockets_->listen(options_.socket_path + kApplicationSuffix); !listening) {
-    return listening;
-  }
+  if (auto listening = listen(); !listening) return listening;
   captures_ = std::make_unique<CaptureServer>(
       *live_, network_.get(),
       CaptureServer::Settings{.kernel_fallback = options_.config.sockets.kernel_fallback,
@@ -194,7 +224,51 @@ io::Setup<void> Daemon::start() {
     spdlog::info("listening on {}", listen.to_string());
   }
   watch_lifeline();
+  feed_watchdog();
+  manager_.ready(summary());
   return {};
+}
+
+// The control socket first: it finds out whether another daemon is there.
+io::Setup<void> Daemon::listen() {
+  return control_->listen(options_.socket_path, options_.config.group).and_then([this] {
+    return sockets_->listen(options_.socket_path + kApplicationSuffix);
+  });
+}
+
+// A terminal that goes away ends a daemon in its foreground; one with a file to read anew was sent the signal
+// on purpose.
+void Daemon::on_signal(uint32_t signal) {
+  if (signal == SIGHUP && !options_.config_path.empty()) return reload();
+  loop_.stop();
+}
+
+void Daemon::reload() {
+  manager_.reloading();
+  const auto config = read_config(options_.config_path);
+  if (config) {
+    for (const std::string& warning : config->warnings) spdlog::warn("{}", warning);
+    live_->host().set_connection_config(config->host.connection);
+    live_->host().set_limits(config->host.paths.limits);
+    spdlog::set_level(spdlog::level::from_str(config->log_level));
+    spdlog::info("{} was read anew: [connection] is for connections that begin now", options_.config_path);
+  } else {
+    spdlog::error("{}", config.error());
+    spdlog::error("{} has mistakes: everything stays as it was", options_.config_path);
+  }
+  manager_.ready(summary());
+}
+
+void Daemon::feed_watchdog() {
+  const auto interval = manager_.watchdog_interval();
+  if (!interval) return;
+  manager_.alive();
+  loop_.call_at(loop_.now() + *interval, [this] { feed_watchdog(); });
+}
+
+std::string Daemon::summary() const {
+  return fmt::format("Serving programs at {} with {} addresses", options_.socket_path,
+                     live_->host().path_config().endpoints.size());
 }
 
 }  // namespace
@@ -203,6 +277,7 @@ int run_daemon(const DaemonOptions& options) {
   start_logging(options.config.log_level);
   raise_descriptor_limit();
   signal(SIGPIPE, SIG_IGN);
+  for (const std::string& warning : options.config.warnings) spdlog::warn("{}", warning);
   Readiness readiness(options.ready_fd);
   Daemon daemon(options);
   if (const auto started = daemon.start(); !started) {

@@ -12,6 +12,8 @@ struct DaemonOptions {
   Config config;
   /// The control socket; the applications' socket is this with ".app" appended.
   std::string socket_path;
+  /// What SIGHUP reads anew; empty: SIGHUP ends the daemon, as it does any program.
+  std::string config_path;
   /// One line goes there when the daemon serves ("ready\n") or cannot start ("error: ...\n"), then it is
   /// closed. -1: none.
   int ready_fd = -1;
@@ -19,7 +21,7 @@ struct DaemonOptions {
   int lifeline_fd = -1;
 };
 
-/// Runs until SIGTERM, SIGINT, the control command "stop" or the end of the lifeline. Returns the exit
+/// Tells a service manager (io/service_manager.h) what becomes of it. Runs until SIGTERM, SIGINT, the control command "stop" or the end of the lifeline. Returns the exit
 /// status: 0 after an orderly end, 1 when it could not start (said on standard error and on ready_fd).
 int run_daemon(const DaemonOptions& options);
 
