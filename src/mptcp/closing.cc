@@ -67,9 +67,11 @@ void Connection::Impl::settle() {
   }
   if (!closing.is_send_shut || !is_everything_granted()) return;
   if (negotiation.is_fallback()) {
-    if (closing.are_subflows_closing) return;
+    MptcpSubflow* only = initial();
+    // What a SYN carries may be all there is to send, but there is nothing to close yet.
+    if (closing.are_subflows_closing || (only != nullptr && only->state() == tcp::State::kSynSent)) return;
     closing.are_subflows_closing = true;
-    if (MptcpSubflow* only = initial(); only != nullptr && !only->is_closed) only->close(now);
+    if (only != nullptr && !only->is_closed) only->close(now);
     is_another_round_due = true;
     return;
   }

@@ -148,7 +148,8 @@ void Connection::Impl::on_fast_opened(const wire::TcpSegment& syn) {
 
 /// As long a cookie as there is room for beside the keys and the timestamps (RFC 8684, B.1).
 std::optional<wire::FastOpenCookie> Connection::Impl::fast_open_answer(uint32_t attempt, size_t space) const {
-  if (!fast_open.cookie.has_value() || attempt >= kAnswersWithCookie) return std::nullopt;
+  if (!negotiation.is_server || !fast_open.cookie.has_value() || attempt >= kAnswersWithCookie)
+    return std::nullopt;
   const std::span<const std::byte> whole = fast_open.cookie->bytes();
   const size_t size = std::min(whole.size(), (space - std::min<size_t>(space, 2)) & ~size_t{1});
   if (size < config.fast_open.least_cookie_bytes) return std::nullopt;
