@@ -18,7 +18,8 @@ struct ConnectionRecord {
   };
 
   ConnectionId id = ConnectionId::kNone;
-  ListenerId listener = ListenerId::kNone;  // for kListener and kAcceptQueue
+  ListenerId listener = ListenerId::kNone;            // for kListener and kAcceptQueue
+  ListenerId fast_open_listener = ListenerId::kNone;  // whose pending ones it is counted with
   Owner owner = Owner::kApplication;
   bool is_event_queued = false;
   uint8_t pending_events = 0;  // one bit per mptcp::ConnectionEvent: bounded, whatever happens

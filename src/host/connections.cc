@@ -30,6 +30,7 @@ void Host::Impl::destroy(ConnectionRecord& record) {
   if (record.owner == Owner::kListener) {
     if (Listener* listener = listeners.find(record.listener)) --listener->handshaking;
   }
+  end_fast_open(record, false);
   const std::unique_ptr<ConnectionRecord> removed = records.remove(record.id);
   mptcp::Connection& connection = *removed->connection;
   timers.set(connection.timer, kNever);
@@ -50,9 +51,15 @@ void Host::Impl::wake(mptcp::Connection& connection) {
 void Host::Impl::on_event(mptcp::Connection& connection, ConnectionEvent event) {
   ConnectionRecord& record = creating != nullptr ? *creating : record_of(connection);
   if (event == ConnectionEvent::kAcceptable) {
-    if (record.owner == Owner::kListener) move_to_accept_queue(record);
+    // With Fast Open it comes twice: with the SYN's data, and with the third ACK.
+    if (record.owner == Owner::kListener)
+      move_to_accept_queue(record);
+    else
+      end_fast_open(record, false);
     return;
   }
+  if (event == ConnectionEvent::kFailed)
+    end_fast_open(record, connection.error() == mptcp::ConnectionError::kReset);
   if (record.owner == Owner::kNobody) return;
   record.pending_events |= static_cast<uint8_t>(1u << static_cast<unsigned>(event));
   queue_event(record);

@@ -29,6 +29,7 @@ Host::Impl::Impl(const HostConfig& host_config, RandomSource& random_source, Tim
       time_wait(random_source, host_config.max_time_wait),
       sequences(random_source),
       cookies(random_source),
+      fast_open_cookies(random_source),
       ports(random_source, host_config.first_ephemeral_port, host_config.last_ephemeral_port),
       timers(now),
       now_(now) {

@@ -9,6 +9,7 @@
 #include "base/timer_wheel.h"
 #include "host/connection_record.h"
 #include "host/demux_table.h"
+#include "host/fast_open_cookies.h"
 #include "host/host.h"
 #include "host/listener_table.h"
 #include "host/network.h"
@@ -23,6 +24,9 @@
 #include "mptcp/environment.h"
 
 namespace braid::host {
+
+/// RFC 7413, 5.1: how long a connection that was reset in its handshake counts as pending.
+inline constexpr Duration kFastOpenResetMemory = 60s;
 
 struct Host::Impl final : mptcp::Environment {
   Impl(const HostConfig& host_config, RandomSource& random_source, Time now);
@@ -60,6 +64,8 @@ struct Host::Impl final : mptcp::Environment {
   void on_join_syn(const wire::TcpSegment& segment, const wire::MpJoinSyn& join);
   void on_syn(const wire::TcpSegment& segment);
   mptcp::Connection* accept_from(Listener& listener, const wire::TcpSegment& syn, mptcp::SynOrigin origin);
+  mptcp::FastOpenAnswer answer_fast_open(Listener& listener, const wire::TcpSegment& syn);
+  void end_fast_open(ConnectionRecord& record, bool was_reset);
   void answer_with_cookie(const wire::TcpSegment& syn, const Listener& listener);
   bool admit_by_cookie(const wire::TcpSegment& segment);
   void reset(const wire::TcpSegment& segment, std::optional<wire::ResetReason> reason);
@@ -112,6 +118,7 @@ struct Host::Impl final : mptcp::Environment {
   wire::IpAddress source_for(const wire::IpAddress& remote) const override;
   void wake(mptcp::Connection& connection) override;
   mptcp::PeerMemory* peer_memory() override { return &memory; }
+  mptcp::FastOpenMemory* fast_open_memory() override { return &fast_open_servers; }
   mptcp::DecisionLog* decision_log() override { return decisions; }
   void on_event(mptcp::Connection& connection, mptcp::ConnectionEvent event) override;
 
@@ -128,12 +135,14 @@ struct Host::Impl final : mptcp::Environment {
   mptcp::DecisionLog* decisions = nullptr;
   mptcp::PathConfig paths;
   mptcp::PeerMemory memory;
+  mptcp::FastOpenMemory fast_open_servers;
   Network network;
   DemuxTable demux;
   TokenTable tokens;
   TimeWaitTable time_wait;
   SequenceSource sequences;
   SynCookies cookies;
+  FastOpenCookies fast_open_cookies;
   struct Restoring {
     wire::FourTuple tuple;
     Seq32 cookie;

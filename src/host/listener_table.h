@@ -18,7 +18,10 @@ struct Listener {
   uint32_t handshaking = 0;    // connections in SYN-RECEIVED
   Ring<ConnectionId> waiting;  // established, not accepted yet
   bool is_event_queued = false;
+  uint32_t fast_open_pending = 0;  // in SYN-RECEIVED, their SYN's data delivered
+  Ring<Time> fast_open_resets;     // those that ended by RST are counted until then (RFC 7413, 5.1)
 
+  bool has_fast_open_room(uint32_t most, Time now);
   /// As with the kernel's listen(): a backlog of n lets n + 1 wait.
   bool is_full() const { return handshaking + waiting.size() > options.backlog; }
 };

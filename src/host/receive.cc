@@ -133,9 +133,15 @@ mptcp::Connection* Host::Impl::accept_from(Listener& listener, const wire::TcpSe
                                            mptcp::SynOrigin origin) {
   ConnectionRecord& record = new_record(Owner::kListener, listener.id);
   ++listener.handshaking;
+  mptcp::FastOpenAnswer fast_open;
+  if (origin == mptcp::SynOrigin::kWire) fast_open = answer_fast_open(listener, syn);
+  if (fast_open.text == tcp::SynText::kTake) {
+    record.fast_open_listener = listener.id;
+    ++listener.fast_open_pending;
+  }
   creating = &record;
   auto connection = mptcp::Connection::accept(listener.options.connection.value_or(config.connection), *this,
-                                              syn, now_, origin);
+                                              syn, now_, origin, fast_open);
   creating = nullptr;
   if (connection == nullptr) {
     --listener.handshaking;

@@ -22,7 +22,8 @@ void Connection::Impl::update_window() {
     ask_all_for_acks();
   } else {
     MptcpSubflow* subflow = find_subflow(receiving.last_subflow);
-    if (subflow == nullptr || subflow->is_closed || !subflow->is_joined()) subflow = best_subflow(false);
+    if (subflow == nullptr || subflow->is_closed || !subflow->is_joined() || !subflow->is_synchronized())
+      subflow = best_subflow(false);
     if (subflow != nullptr) ask_for_ack(*subflow);
   }
   env.wake(self);

@@ -17,6 +17,7 @@ constexpr uint8_t kMostFastcloses = 3;
 void Connection::Impl::shut_down_send() {
   if (closing.is_send_shut) return;
   closing.is_send_shut = true;
+  send_deferred_syn();
   is_settling_due = true;
   env.wake(self);
 }
@@ -26,7 +27,8 @@ void Connection::Impl::close() {
   closing.is_app_closed = true;
   // Unread data are lost: the peer must learn that (RFC 9293, 3.10.4; RFC 2525, 2.17). So must it if there is
   // nothing yet to close in an orderly way.
-  if (receiving.data.readable_bytes() > 0 || receiving.data.out_of_order_bytes() > 0 || !was_established)
+  const bool was_opened = was_established || fast_open.is_accepted;
+  if (receiving.data.readable_bytes() > 0 || receiving.data.out_of_order_bytes() > 0 || !was_opened)
     return abort();
   closing.progress_at = now;
   timer(ConnectionTimer::kLinger) = now + config.linger;
@@ -65,9 +67,11 @@ void Connection::Impl::settle() {
   }
   if (!closing.is_send_shut || !is_everything_granted()) return;
   if (negotiation.is_fallback()) {
-    if (closing.are_subflows_closing) return;
+    MptcpSubflow* only = initial();
+    // What a SYN carries may be all there is to send, but there is nothing to close yet.
+    if (closing.are_subflows_closing || (only != nullptr && only->state() == tcp::State::kSynSent)) return;
     closing.are_subflows_closing = true;
-    if (MptcpSubflow* only = initial(); only != nullptr && !only->is_closed) only->close(now);
+    if (only != nullptr && !only->is_closed) only->close(now);
     is_another_round_due = true;
     return;
   }
@@ -161,6 +165,7 @@ tcp::SegmentVerdict Connection::Impl::on_fail_option(MptcpSubflow& subflow, cons
 /// The connection is over, not orderly. `except`: the subflow in whose call this happens; it ends by itself.
 void Connection::Impl::fail(ConnectionError why, const MptcpSubflow* except) {
   if (closing.is_over) return;
+  send_deferred_syn();  // it never leaves: a subflow that did not begin could not end
   error = why;
   drop_subflows(except, why == ConnectionError::kAborted || why == ConnectionError::kTimedOut);
   raise_over(ConnectionEvent::kFailed);

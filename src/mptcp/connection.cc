@@ -70,11 +70,12 @@ std::unique_ptr<Connection> Connection::connect(const ConnectionConfig& config, 
 }
 
 std::unique_ptr<Connection> Connection::accept(const ConnectionConfig& config, Environment& environment,
-                                               const wire::TcpSegment& syn, Time now, SynOrigin origin) {
+                                               const wire::TcpSegment& syn, Time now, SynOrigin origin,
+                                               const FastOpenAnswer& fast_open) {
   std::unique_ptr<Connection> connection(new Connection());
   connection->impl_ = std::make_unique<Impl>(*connection, config, environment, now);
   connection->impl_->current = &syn;
-  connection->impl_->accept(syn, origin);
+  connection->impl_->accept(syn, origin, fast_open);
   connection->impl_->current = nullptr;
   return connection;
 }
@@ -88,6 +89,7 @@ size_t Connection::send(std::span<const std::byte> bytes, Time now) {
   if (taken < bytes.size()) impl_->sending.was_refused = true;
   if (taken == 0) return 0;
   impl_->sending.buffer.append(bytes.first(taken));
+  impl_->send_deferred_syn();
   impl_->check_paths_due();
   impl_->env.wake(*this);
   return taken;
@@ -99,6 +101,7 @@ bool Connection::send(Slice slice, Time now) {
   if (slice.empty()) return true;
   impl_->sending.buffer.append(std::move(slice));
   if (impl_->send_room() == 0) impl_->sending.was_refused = true;
+  impl_->send_deferred_syn();
   impl_->check_paths_due();
   impl_->env.wake(*this);
   return true;
@@ -327,6 +330,9 @@ uint64_t Connection::memory_bytes() const { return impl_->memory_bytes(); }
 
 uint32_t Connection::poll_data(tcp::Subflow& subflow, uint32_t max_bytes, Time) {
   return impl_->poll_data(impl_->member(subflow), max_bytes);
+}
+uint32_t Connection::poll_syn_data(tcp::Subflow& subflow, uint32_t max_bytes, uint32_t option_bytes, Time) {
+  return impl_->poll_syn_data(impl_->member(subflow), max_bytes, option_bytes);
 }
 void Connection::fetch_payload(tcp::Subflow& subflow, StreamOffset offset, uint32_t max_bytes,
                                tcp::SegmentPayload& payload) {

@@ -102,6 +102,24 @@ struct OpenPaths {
   static OpenPaths when_worth_it() { return {.after_bytes = 16'384, .after_age = 1s}; }
 };
 
+/// TCP Fast Open (RFC 7413): data on the SYN, where the server gave a cookie before. The network may repeat
+/// such a SYN when the connection is over, and the server's application then sees its data again: so both
+/// sides' applications have to want it.
+struct FastOpenConfig {
+  bool as_client = false;    // cookies are asked for, and data that are there go on the SYN
+  bool as_server = false;    // cookies are given, and data that come with a good one are taken
+  bool needs_cookie = true;  // false: data also go, and are taken, without: where addresses can't be forged
+  bool waits_for_data = false;  // client, with a cookie: the SYN goes with the first send()
+  uint32_t most_pending = 128;  // server: connections in SYN-RECEIVED whose SYN's data were taken, a listener
+  size_t least_cookie_bytes = 6;  // server: a SYN/ACK without room for so many has none
+};
+
+/// What a listener says to the Fast Open option of a SYN.
+struct FastOpenAnswer {
+  tcp::SynText text = tcp::SynText::kIgnore;
+  std::optional<wire::FastOpenCookie> cookie{};  // for the SYN/ACK; shortened where there is no room
+};
+
 struct ConnectionConfig {
   bool is_multipath = true;
   /// Versions of the protocol: the highest is offered, and as a server the highest that both know is taken.
@@ -147,6 +165,7 @@ struct ConnectionConfig {
   /// M4: no more under way on a subflow than makes its round trip twice the least that was seen. A lossless
   /// but slow path's queue then stays short; against other traffic in that queue it gives way.
   bool cap_rtt = false;
+  FastOpenConfig fast_open{};
   tcp::SubflowConfig subflow;
 };
 
@@ -172,6 +191,7 @@ struct ConnectionInfo {
   Version version = Version::kV1;  // of the protocol; means nothing in fallback
   std::string fallback_packet;     // the segment that led to it, if one did; for people
   bool is_server = false, is_checksummed = false;
+  uint32_t syn_data_bytes = 0;  // carried by the SYN and taken by the server (RFC 7413)
   std::string scheduler, congestion_control, path_manager;
   wire::Endpoint local, remote;                                  // as the application sees them
   std::string state;                                             // "ESTABLISHED" ...: data level
@@ -195,7 +215,8 @@ class Connection final : public tcp::Upper, public PathActions {
   /// Passive open from the SYN that came in to a listener. Not an MP_JOIN.
   static std::unique_ptr<Connection> accept(const ConnectionConfig& config, Environment& environment,
                                             const wire::TcpSegment& syn, Time now,
-                                            SynOrigin origin = SynOrigin::kWire);
+                                            SynOrigin origin = SynOrigin::kWire,
+                                            const FastOpenAnswer& fast_open = {});
   ~Connection() override;
 
   // ---- commands (the application's)
@@ -277,6 +298,7 @@ class Connection final : public tcp::Upper, public PathActions {
 
   // ---- tcp::Upper
   uint32_t poll_data(tcp::Subflow& subflow, uint32_t max_bytes, Time now) override;
+  uint32_t poll_syn_data(tcp::Subflow& subflow, uint32_t max_bytes, uint32_t option_bytes, Time now) override;
   void fetch_payload(tcp::Subflow& subflow, StreamOffset offset, uint32_t max_bytes,
                      tcp::SegmentPayload& payload) override;
   bool has_pending_data(const tcp::Subflow& subflow) const override;

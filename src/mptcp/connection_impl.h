@@ -54,6 +54,7 @@ struct Negotiation {
   uint32_t offers = 0;           // client: SYNs that may carry it before one goes without
   Version version = Version::kV1;
   bool is_third_ack_due = false;
+  bool have_keys_gone = false;  // client: the next ACK may say something else
   std::string fallback_packet;  // a summary of the segment that led to it
   bool has_remote_key = false;  // version 0: the key may have come with the SYN
   KeyMaterial local, remote;
@@ -100,6 +101,19 @@ struct Sending {
     StreamOffset from{};  // what was mapped before keeps its mapping, also when it is repeated
   };
   std::optional<InfiniteMap> infinite_map;
+};
+
+/// TCP Fast Open: fast_open.cc.
+struct FastOpen {
+  std::optional<wire::FastOpenCookie> cookie;  // client: what the server gave; server: what it is to be given
+  bool is_planned = false;                     // client: earlier SYNs do not speak against it
+  bool is_syn_deferred = false;                // client: the SYN waits for data
+  bool was_option_sent = false;                // client
+  bool has_cookie_gone = false;                // client: on a SYN
+  bool has_timed_out = false;                  // client: that SYN was not answered in time
+  uint16_t peer_mss = 0;                       // client: 0: unknown
+  uint32_t syn_bytes = 0;                      // client: data on the SYN
+  bool is_accepted = false;                    // server: the SYN's data were taken
 };
 
 struct Receiving {
@@ -149,6 +163,7 @@ struct Connection::Impl {
   Sending sending;
   Receiving receiving;
   Closing closing;
+  FastOpen fast_open;
   Announcements announcements;
   ConnectionError error = ConnectionError::kNone;
   bool was_established = false;
@@ -232,7 +247,7 @@ struct Connection::Impl {
 
   // ---- handshake.cc: MP_CAPABLE and fallback
   void connect(const wire::FourTuple& tuple);
-  void accept(const wire::TcpSegment& syn, SynOrigin origin);
+  void accept(const wire::TcpSegment& syn, SynOrigin origin, const FastOpenAnswer& answer);
   void offer();
   std::optional<FallbackReason> judge_syn_ack(const wire::TcpOptions& options) const;
   bool are_keys_right(const wire::MpCapable& capable) const;
@@ -245,6 +260,21 @@ struct Connection::Impl {
   bool can_fall_back_in_mid_stream(const MptcpSubflow& subflow) const;
   void fall_back_in_mid_stream(MptcpSubflow& subflow, FallbackReason reason);
   void on_established(MptcpSubflow& subflow);
+
+  // ---- fast_open.cc: data on the SYN
+  void plan_fast_open();
+  void start_connecting();
+  void send_deferred_syn();
+  std::optional<wire::FastOpenCookie> fast_open_option(const MptcpSubflow& subflow, uint32_t attempt) const;
+  uint32_t poll_syn_data(MptcpSubflow& subflow, uint32_t max_bytes, uint32_t option_bytes);
+  bool may_send_without_cookie(const MptcpSubflow& subflow) const;
+  void on_fast_open_answer(MptcpSubflow& subflow, const wire::TcpSegment& segment);
+  void settle_syn_data(MptcpSubflow& subflow);
+  void take_back_syn_data(MptcpSubflow& subflow);
+  void on_syn_data(MptcpSubflow& subflow, Slice payload);
+  void set_remote_key(const MptcpSubflow& subflow, Key key);
+  void on_fast_opened(const wire::TcpSegment& syn);
+  std::optional<wire::FastOpenCookie> fast_open_answer(uint32_t attempt, size_t space) const;
 
   // ---- join.cc
   bool on_join(const wire::TcpSegment& syn, const wire::MpJoinSyn& join, wire::ResetReason& reason);
@@ -279,7 +309,7 @@ struct Connection::Impl {
   std::optional<DataRange> take_reinjection(MptcpSubflow& subflow, uint64_t max_bytes);
   uint64_t ask_scheduler(const MptcpSubflow& subflow, uint64_t waiting, bool is_copy);
   void push_map(MptcpSubflow& subflow, DataRange range, DataSource source);
-  uint16_t checksum_of(const DataMap& map);
+  uint16_t checksum_of(const MptcpSubflow& subflow, const DataMap& map);
   void fetch_payload(MptcpSubflow& subflow, StreamOffset offset, uint32_t max_bytes,
                      tcp::SegmentPayload& payload);
   void on_data_ack(DataOffset ack, uint64_t window);

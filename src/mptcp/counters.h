@@ -88,6 +88,13 @@ namespace braid::mptcp {
   X(TcpSyncookiesSent, "TcpExtSyncookiesSent")                            \
   X(TcpSyncookiesRecv, "TcpExtSyncookiesRecv")                            \
   X(TcpSyncookiesFailed, "TcpExtSyncookiesFailed")                        \
+  X(TcpFastOpenActive, "TcpExtTCPFastOpenActive")                         \
+  X(TcpFastOpenActiveFail, "TcpExtTCPFastOpenActiveFail")                 \
+  X(TcpFastOpenPassive, "TcpExtTCPFastOpenPassive")                       \
+  X(TcpFastOpenPassiveFail, "TcpExtTCPFastOpenPassiveFail")               \
+  X(TcpFastOpenPassiveAltKey, "TcpExtTCPFastOpenPassiveAltKey")           \
+  X(TcpFastOpenListenOverflow, "TcpExtTCPFastOpenListenOverflow")         \
+  X(TcpFastOpenCookieReqd, "TcpExtTCPFastOpenCookieReqd")                 \
   X(TcpTimeWait, "TcpExtTW")                                              \
   X(TcpTimeWaitRecycled, "TcpExtTWRecycled")                              \
   X(IpInHdrErrors, "IpInHdrErrors")                                       \

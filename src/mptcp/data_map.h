@@ -39,6 +39,19 @@ class TxMaps {
       done(maps_.pop_front());
     }
   }
+  /// The only map, if it holds `at` and what is before it, becomes two; tells `done` of what it was.
+  template <class Done>
+  void split(StreamOffset at, Done&& done) {
+    if (maps_.size() != 1 || at <= maps_.front().stream_begin || at >= maps_.front().stream_end()) return;
+    done(maps_.front());
+    DataMap rest = maps_.front();
+    const auto first = static_cast<uint32_t>(at - rest.stream_begin);
+    maps_.front().length = first;
+    rest.data_begin += first;
+    rest.stream_begin = at;
+    rest.length -= first;
+    maps_.push_back(rest);
+  }
   bool empty() const { return maps_.empty(); }
   size_t size() const { return maps_.size(); }
   DataMap& operator[](size_t i) { return maps_[i]; }

@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "mptcp/counters.h"
 #include "mptcp/decision.h"
+#include "mptcp/fast_open_memory.h"
 #include "mptcp/keys.h"
 #include "mptcp/path_manager/path_manager.h"
 #include "mptcp/peer_memory.h"
@@ -72,6 +73,8 @@ class Environment {
   virtual void on_event(Connection& connection, ConnectionEvent event) = 0;
   /// What earlier connections learnt of destinations; null: nothing is kept.
   virtual PeerMemory* peer_memory() { return nullptr; }
+  /// The cookies that servers gave us; null: there is no Fast Open for clients.
+  virtual FastOpenMemory* fast_open_memory() { return nullptr; }
   /// Who wants to know what connections decide; null: nobody.
   virtual DecisionLog* decision_log() { return nullptr; }
 };

@@ -58,8 +58,8 @@ void Connection::Impl::connect(const wire::FourTuple& tuple) {
   subflow->is_initial = subflow->was_opened_by_us = true;
   config.is_multipath ? offer() : fall_back(FallbackReason::kDisabled);
   counters().add(Counter::kTcpActiveOpens);
-  subflow->connect(now);
-  start_race();
+  plan_fast_open();
+  if (!fast_open.is_syn_deferred) start_connecting();
 }
 
 /// Multipath TCP, as far as earlier connections to that destination recommend it.
@@ -79,7 +79,7 @@ void Connection::Impl::offer() {
   negotiation.has_local_key = true;
 }
 
-void Connection::Impl::accept(const wire::TcpSegment& syn, SynOrigin origin) {
+void Connection::Impl::accept(const wire::TcpSegment& syn, SynOrigin origin, const FastOpenAnswer& answer) {
   negotiation.is_server = true;
   local = syn.tuple.local;
   remote = syn.tuple.remote;
@@ -96,13 +96,15 @@ void Connection::Impl::accept(const wire::TcpSegment& syn, SynOrigin origin) {
     negotiation.may_join_initial = negotiation.version == Version::kV0 || !capable->deny_join_initial;
     negotiation.local = env.register_key(self, negotiation.version);
     negotiation.has_local_key = true;
-    if (capable->sender_key.has_value()) {
-      negotiation.remote = derive(*capable->sender_key, negotiation.version);
-      negotiation.has_remote_key = true;
-    }
+    if (capable->sender_key.has_value()) set_remote_key(*subflow, *capable->sender_key);
   }
   counters().add(Counter::kTcpPassiveOpens);
-  if (origin == SynOrigin::kWire) return subflow->accept(syn, now);
+  if (origin == SynOrigin::kWire) {
+    fast_open.cookie = answer.cookie;
+    subflow->accept(syn, now, answer.text);
+    if (subflow->syn_text_bytes() > 0) on_fast_opened(syn);
+    return;
+  }
   receiving.buffer.on_advertised();  // by who answered
   subflow->accept_answered(syn, now);
 }
@@ -131,8 +133,12 @@ tcp::SegmentVerdict Connection::Impl::on_syn(MptcpSubflow& subflow, const wire::
   }
   if (!subflow.is_initial) return on_join_syn_ack(subflow, segment);
   win_race(subflow);
-  if (negotiation.state == MultipathState::kNegotiating && !negotiation.is_server)
-    on_syn_ack(segment, window);
+  if (!negotiation.is_server) on_fast_open_answer(subflow, segment);
+  if (negotiation.state == MultipathState::kNegotiating && !negotiation.is_server) {
+    on_syn_ack(segment, window + subflow.tx_unmapped);
+    negotiation.local.idsn -= subflow.tx_unmapped;
+  }
+  settle_syn_data(subflow);
   return tcp::SegmentVerdict::kAccept;
 }
 
@@ -204,10 +210,10 @@ tcp::SegmentVerdict Connection::Impl::on_third_ack(MptcpSubflow& subflow, const 
     return tcp::SegmentVerdict::kAccept;
   } else {
     counters().add(Counter::kMpCapableAckRx);
-    negotiation.remote = derive(*capable->sender_key, negotiation.version);
-    negotiation.has_remote_key = true;
+    set_remote_key(subflow, *capable->sender_key);
   }
-  sending.window_edge = DataOffset(1) + window;
+  sending.window_edge = std::max(sending.window_edge, sending.buffer.data_una() + window);
+  if (!is_everything_acked()) timer(ConnectionTimer::kDataRetransmit) = now + data_rto();
   // The path manager begins in on_established(): the subflow is not there yet.
   negotiation.state = MultipathState::kConfirmed;
   return on_options(subflow, segment, window);
@@ -220,9 +226,9 @@ tcp::SegmentVerdict Connection::Impl::on_bare_segment(MptcpSubflow& subflow,
   // One that acknowledged nothing yet counts too: it shows that the options come through. An ADD_ADDR that
   // was taken off its ACK leaves a bare one behind.
   const bool has_data_ack_come = sending.has_data_ack_come || closing.is_fin_acked;
-  const bool acknowledges_data =
-      unwrap(segment.ack, subflow.initial_send_seq(), subflow.snd_una()) > StreamOffset(1) &&
-      subflow.snd_nxt() > StreamOffset(1);
+  const bool acknowledges_data = unwrap(segment.ack, subflow.initial_send_seq(), subflow.snd_una()) >
+                                     StreamOffset(1) + subflow.tx_unmapped &&
+                                 subflow.snd_nxt() > StreamOffset(1) + subflow.tx_unmapped;
   // Both before MPTCP has delivered anything (RFC 8684, 3.7).
   if (acknowledges_data && !has_data_ack_come && can_fall_back_in_mid_stream(subflow) &&
       receiving.data.data_rcv_nxt().value() == subflow.rcv_nxt().value()) {
@@ -231,7 +237,7 @@ tcp::SegmentVerdict Connection::Impl::on_bare_segment(MptcpSubflow& subflow,
     // twice.
     fall_back_in_mid_stream(subflow, FallbackReason::kDataAckMissing);
   } else if (segment.flags.fin && segment.payload.empty() && !subflow.has_seen_mapping &&
-             !has_data_ack_come && subflow.rcv_nxt() == StreamOffset(1)) {
+             !has_data_ack_come && subflow.rcv_nxt() == StreamOffset(1) + subflow.rx_unmapped) {
     fall_back(FallbackReason::kDataWithoutMapping);
   }
   return tcp::SegmentVerdict::kAccept;

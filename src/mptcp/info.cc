@@ -139,6 +139,8 @@ ConnectionInfo Connection::Impl::info() const {
   info.local = local;
   info.remote = remote;
   info.state = state_name();
+  for (const auto& subflow : subflows)
+    if (subflow->is_initial) info.syn_data_bytes = subflow->syn_text_bytes();
   info.sent_bytes = sending.next - DataOffset(1);
   info.acked_bytes = sending.buffer.data_una() - DataOffset(1);
   info.received_bytes = receiving.data.data_rcv_nxt() - DataOffset(1);

@@ -57,6 +57,8 @@ struct MptcpSubflow final : tcp::Subflow {
   Duration join_ack_interval{0};
 
   // ---- data
+  // Octets of the SYN (RFC 7413), sent and received: no mapping counts them (RFC 8684, B.2).
+  uint32_t tx_unmapped = 0, rx_unmapped = 0;
   PathPolicy policy;  // what the user wants of its path
   TxMaps tx;
   RxMaps rx;
@@ -104,6 +106,12 @@ struct MptcpSubflow final : tcp::Subflow {
   bool is_carrying(DataOffset offset) const { return first_not_carried(offset) != offset; }
   /// One past the end of its map that holds the octet; the octet itself if there is none.
   DataOffset first_not_carried(DataOffset offset) const;
+  /// As a mapping tells it: relative to what the SYN left off.
+  uint32_t tx_ssn(StreamOffset offset) const { return static_cast<uint32_t>(offset.value() - tx_unmapped); }
+  uint32_t rx_ssn(StreamOffset offset) const { return static_cast<uint32_t>(offset.value() - rx_unmapped); }
+  StreamOffset rx_offset(uint32_t ssn) const {
+    return StreamOffset(unwrap32(ssn, rcv_nxt().value() - rx_unmapped) + rx_unmapped);
+  }
   bool is_joined() const { return join == JoinState::kNone || join == JoinState::kUp; }
   /// May carry new data.
   bool is_usable() const { return !is_closed && is_joined() && can_send(); }

@@ -26,6 +26,13 @@ class Fitter {
     space_ += 12;
     return true;
   }
+  bool put_fast_open(const wire::FastOpenCookie& cookie) {
+    const size_t size = (2u + cookie.size + 3) & ~size_t{3};
+    if (size > space_) return false;
+    space_ -= size;
+    options_.fast_open = cookie;
+    return true;
+  }
   bool put(const wire::MptcpOption& option) {
     const size_t size = (wire::encoded_size(option) + 3) & ~size_t{3};
     if (size > space_ || options_.mptcp.size() == options_.mptcp.capacity()) return false;
@@ -69,6 +76,7 @@ struct Writer {
   }
   bool is_v0() const { return connection.negotiation.version == Version::kV0; }
 
+  void syn_cookie(const tcp::SegmentContext& context);
   void syn(const tcp::SegmentContext& context);
   void syn_ack(const tcp::SegmentContext& context);
   void ack();
@@ -82,8 +90,17 @@ struct Writer {
   bool data_fin();
 };
 
+/// After MP_CAPABLE, where there is room left (RFC 8684, B.1).
+void Writer::syn_cookie(const tcp::SegmentContext& context) {
+  const auto option = connection.fast_open_option(subflow, context.attempt);
+  if (!option.has_value() || !fitter.put_fast_open(*option)) return;
+  connection.fast_open.was_option_sent = true;
+  connection.fast_open.has_cookie_gone = !option->is_request();
+}
+
 void Writer::syn(const tcp::SegmentContext& context) {
   Negotiation& negotiation = connection.negotiation;
+  connection.fast_open.has_timed_out |= subflow.is_initial && context.attempt > 0;
   if (!subflow.is_initial) {
     fitter.put(wire::MpJoinSyn{.backup = subflow.is_backup_for_us,
                                .address_id = subflow.local_id,
@@ -213,9 +230,16 @@ void Writer::ack() {
   }
   // Version 0 has no form of the keys for data: ACKs repeat them until the peer has shown that it knows them.
   const bool is_third_ack = negotiation.state == MultipathState::kConfirmed && !negotiation.is_server &&
-                            (subflow.snd_end() == StreamOffset(1) || is_v0());
-  if (is_third_ack && !connection.closing.is_fin_due) {
+                            (subflow.snd_end() == StreamOffset(1) + subflow.tx_unmapped || is_v0());
+  // A server that answered the SYN's data at once waits for a DATA_ACK too.
+  const bool owes_data_ack = connection.receiving.data.data_rcv_nxt() > DataOffset(1);
+  if (is_third_ack && !connection.closing.is_fin_due &&
+      !(owes_data_ack && std::exchange(negotiation.have_keys_gone, false))) {
     fitter.put(keys());
+    if (owes_data_ack) {
+      negotiation.have_keys_gone = true;
+      connection.ask_for_bare_ack(subflow);
+    }
     return;
   }
   if (connection.closing.is_fin_due && data_fin()) {
@@ -233,7 +257,8 @@ void Writer::ack() {
   // The first DATA_ACK comes first, even if it can only say that nothing of a checksummed map is in yet: if a
   // network takes the ADD_ADDR off, the bare ACK that is left would look like one from a peer that reads
   // plain TCP.
-  const bool owes_first = !connection.receiving.has_sent_data_ack && subflow.rcv_nxt() > StreamOffset(1);
+  const bool owes_first =
+      !connection.receiving.has_sent_data_ack && subflow.rcv_nxt() > StreamOffset(1) + subflow.rx_unmapped;
   if (negotiation.state == MultipathState::kEstablished && !is_ending &&
       connection.announcements.is_due(connection.now)) {
     // Until the peer has shown that it knows of MPTCP (or for a while) what has no room beside a DATA_ACK
@@ -270,7 +295,7 @@ void Writer::infinite_map(const tcp::SegmentContext& context) {
   wire::Dss dss;
   wire::DssMapping& mapping = dss.mapping.emplace();
   mapping.data_seq = sequence(local_dsn(map->data), true);
-  mapping.subflow_seq = static_cast<uint32_t>(map->stream.value());
+  mapping.subflow_seq = subflow.tx_ssn(map->stream);
   if (connection.negotiation.is_checksummed) mapping.checksum = 0;
   if (!fitter.put(dss)) return;
   connection.counters().add(Counter::kInfiniteMapTx);
@@ -280,7 +305,7 @@ void Writer::infinite_map(const tcp::SegmentContext& context) {
 wire::DssMapping Writer::mapping_of(const DataMap& map, bool is_wide) const {
   wire::DssMapping mapping;
   mapping.data_seq = sequence(local_dsn(map.data_begin), is_wide);
-  mapping.subflow_seq = static_cast<uint32_t>(map.stream_begin.value());
+  mapping.subflow_seq = subflow.tx_ssn(map.stream_begin);
   mapping.data_length = static_cast<uint16_t>(map.length + (map.has_data_fin ? 1 : 0));
   mapping.checksum = map.checksum;
   return mapping;
@@ -303,10 +328,17 @@ void Writer::data(const tcp::SegmentContext& context) {
     }
     return failure();
   }
+  if (subflow.is_fast_open_pending()) {
+    // Before the third ACK the peer's key, and with it what a DATA_ACK would say, is unknown (erratum 6609).
+    wire::Dss dss;
+    dss.mapping = mapping_of(*map, true);
+    fitter.put(dss);
+    return;
+  }
   if (!negotiation.is_multipath()) return;
   // Until the peer is known to have the keys they come with the first data (RFC 8684, 3.1).
   if (negotiation.state == MultipathState::kConfirmed && !negotiation.is_server && subflow.is_initial &&
-      map->stream_begin == StreamOffset(1) && !map->has_data_fin && !is_v0()) {
+      map->stream_begin == StreamOffset(1) + subflow.tx_unmapped && !map->has_data_fin && !is_v0()) {
     wire::MpCapable capable = keys();
     capable.data_length = mapping_of(*map, true).data_length;
     capable.checksum = map->checksum;
@@ -337,9 +369,15 @@ void Connection::Impl::add_options(MptcpSubflow& subflow, const tcp::SegmentCont
   Writer writer{*this, subflow, fitter};
   switch (context.kind) {
     case tcp::SegmentKind::kSyn:
-      return writer.syn(context);
+      writer.syn(context);
+      if (subflow.is_initial) writer.syn_cookie(context);
+      return;
     case tcp::SegmentKind::kSynAck:
-      return writer.syn_ack(context);
+      writer.syn_ack(context);
+      if (!subflow.is_initial) return;
+      if (const auto cookie = fast_open_answer(context.attempt, fitter.space()))
+        fitter.put_fast_open(*cookie);
+      return;
     case tcp::SegmentKind::kRst:
       return writer.reset();
     case tcp::SegmentKind::kAck:

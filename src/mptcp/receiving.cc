@@ -85,12 +85,13 @@ SegmentVerdict Connection::Impl::on_option(MptcpSubflow& subflow, const wire::Mp
     if (!negotiation.is_server || !subflow.is_initial || !capable->data_length.has_value() ||
         capable->sender_key != negotiation.remote.key)
       return SegmentVerdict::kAccept;
-    return on_mapping(subflow,
-                      {.data_seq = {.value = negotiation.remote.idsn + 1, .is_wide = true},
-                       .subflow_seq = 1,
-                       .data_length = *capable->data_length,
-                       .checksum = capable->checksum},
-                      false);
+    return on_mapping(
+        subflow,
+        {.data_seq = {.value = negotiation.remote.idsn + 1 + subflow.rx_unmapped, .is_wide = true},
+         .subflow_seq = 1,
+         .data_length = *capable->data_length,
+         .checksum = capable->checksum},
+        false);
   }
   if (const auto* address = std::get_if<wire::AddAddr>(&option))
     on_add_addr(*address);
@@ -125,7 +126,7 @@ SegmentVerdict Connection::Impl::on_mapping(MptcpSubflow& subflow, const wire::D
   const DataOffset data(mapping.data_seq.is_wide ? relative
                                                  : unwrap32(static_cast<uint32_t>(relative),
                                                             receiving.data.data_rcv_nxt().value()));
-  const StreamOffset stream(unwrap32(mapping.subflow_seq, subflow.rcv_nxt().value()));
+  const StreamOffset stream = subflow.rx_offset(mapping.subflow_seq);
   if (mapping.data_length == 0) return on_infinite_mapping(subflow, data, stream);
   // With and without alike: whoever does not do what was agreed is broken (RFC 8684, 3.3).
   if (negotiation.is_checksummed != mapping.checksum.has_value()) {
@@ -192,6 +193,7 @@ void Connection::Impl::on_data(MptcpSubflow& subflow, StreamOffset offset, Slice
       deliver(subflow, receiving.linear_data + (offset - receiving.linear_stream), std::move(payload));
     return on_delivered();
   }
+  if (negotiation.state == MultipathState::kNegotiating) return on_syn_data(subflow, std::move(payload));
   const StreamOffset end = offset + payload.size();
   while (!payload.empty() && !negotiation.is_fallback()) {
     const RxMap* map = subflow.rx.find(offset);
@@ -258,7 +260,7 @@ void Connection::Impl::hold(MptcpSubflow& subflow, const RxMap& map, StreamOffse
 
   const auto length = static_cast<uint16_t>(map.length + (map.has_data_fin ? 1 : 0));
   if (!is_dss_checksum_right(held.sum, negotiation.remote.idsn + map.data_begin.value(),
-                             static_cast<uint32_t>(map.stream_begin.value()), length, *map.checksum))
+                             subflow.rx_ssn(map.stream_begin), length, *map.checksum))
     return on_bad_checksum(subflow, map);
   DataOffset position = map.data_begin;
   while (!held.slices.empty()) {

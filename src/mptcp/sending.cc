@@ -25,9 +25,8 @@ constexpr Duration kLongestProbeInterval = 60s;
 }  // namespace
 
 uint32_t Connection::Impl::poll_data(MptcpSubflow& subflow, uint32_t max_bytes) {
-  if (!subflow.is_usable() || subflow.is_fastclose || negotiation.state == MultipathState::kNegotiating ||
-      negotiation.is_third_ack_due)
-    return 0;
+  if (!subflow.is_usable() || subflow.is_fastclose || negotiation.is_third_ack_due) return 0;
+  if (negotiation.state == MultipathState::kNegotiating && !subflow.is_fast_open_pending()) return 0;
   uint64_t limit = std::min({max_bytes, config.subflow.max_super_segment, kMostMapBytes});
   if (config.cap_rtt) limit = std::min(limit, room_under_cap(subflow));
   if (limit == 0) return 0;
@@ -256,7 +255,9 @@ void Connection::Impl::push_map(MptcpSubflow& subflow, DataRange range, DataSour
     // Not on the map that the keys go with: its option has no place for it.
     map.has_data_fin = negotiation.state == MultipathState::kEstablished;
   }
-  if (negotiation.is_multipath() && negotiation.is_checksummed) map.checksum = checksum_of(map);
+  // With Fast Open a server is ahead of the third ACK.
+  if ((negotiation.is_multipath() || subflow.is_fast_open_pending()) && negotiation.is_checksummed)
+    map.checksum = checksum_of(subflow, map);
   subflow.tx.push(map);
   sending.buffer.retain(range.begin, range.end);
   subflow.data_sent_bytes += range.size();
@@ -277,7 +278,7 @@ void Connection::Impl::push_map(MptcpSubflow& subflow, DataRange range, DataSour
   }
 }
 
-uint16_t Connection::Impl::checksum_of(const DataMap& map) {
+uint16_t Connection::Impl::checksum_of(const MptcpSubflow& subflow, const DataMap& map) {
   wire::InternetChecksum sum;
   tcp::SegmentPayload payload;
   for (uint32_t done = 0; done < map.length; done += payload.bytes) {
@@ -286,8 +287,7 @@ uint16_t Connection::Impl::checksum_of(const DataMap& map) {
     BRAID_CHECK(sending.buffer.fetch(map.data_begin + done, map.length - done, payload));
     for (const Slice& slice : payload.slices) sum.add(slice.bytes());
   }
-  return dss_checksum(sum, negotiation.local.idsn + map.data_begin.value(),
-                      static_cast<uint32_t>(map.stream_begin.value()),
+  return dss_checksum(sum, negotiation.local.idsn + map.data_begin.value(), subflow.tx_ssn(map.stream_begin),
                       static_cast<uint16_t>(map.length + (map.has_data_fin ? 1 : 0)));
 }
 

@@ -249,6 +249,7 @@ void Connection::Impl::on_subflow_gone(MptcpSubflow& subflow) {
   if (is_logged())
     log({.kind = Decision::Kind::kSubflowEnded, .why = to_string(end_of(subflow)), .amount = subflow.was_up},
         subflow);
+  take_back_syn_data(subflow);
   sending.retransmitted_bytes += subflow.recovery().totals().retransmitted_bytes;
   offer_to_others(subflow);
   sending.reinjections.orphan(subflow.index);

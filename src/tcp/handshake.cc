@@ -25,7 +25,7 @@ void Subflow::Impl::connect(Time now) {
   last_received = now;
 }
 
-void Subflow::Impl::accept(const wire::TcpSegment& syn, Time now) {
+void Subflow::Impl::accept(const wire::TcpSegment& syn, Time now, SynText text) {
   if (state != State::kClosed || handshake.sent > 0) return;
   totals.segments_in += syn.segment_count;
   last_received = now;
@@ -37,16 +37,29 @@ void Subflow::Impl::accept(const wire::TcpSegment& syn, Time now) {
       handshake.is_due = state == State::kSynReceived;
       break;
     case SegmentVerdict::kDrop:
-      close_with(CloseReason::kAborted, now);
-      break;
+      return close_with(CloseReason::kAborted, now);
     case SegmentVerdict::kReset:
-      reset_with(CloseReason::kAborted, now);
-      break;
+      return reset_with(CloseReason::kAborted, now);
   }
+  if (text == SynText::kTake && state == State::kSynReceived) take_syn_text(syn, now);
+}
+
+// RFC 7413, 4.2.2: the SYN/ACK acknowledges what is delivered here. No window was advertised yet, but what
+// the first one will be is known.
+void Subflow::Impl::take_syn_text(const wire::TcpSegment& syn, Time now) {
+  Slice text = syn.payload;
+  const uint64_t room = upper.receive_window(self);
+  if (text.size() > room) text.truncate(room);
+  if (text.empty()) return;
+  handshake.syn_text_taken = static_cast<uint32_t>(text.size());
+  recovery.set_sack_enabled(handshake.has_sack);
+  totals.bytes_in += text.size();
+  receiver.advance(text.size());
+  upper.on_data(self, StreamOffset(1), std::move(text), now);
 }
 
 void Subflow::Impl::accept_answered(const wire::TcpSegment& syn, Time now) {
-  accept(syn, now);
+  accept(syn, now, SynText::kIgnore);
   if (state != State::kSynReceived) return;
   handshake.is_due = false;
   handshake.has_round_trip = false;
@@ -119,7 +132,8 @@ void Subflow::Impl::on_handshake_deadline(Time now) {
 // RFC 9293, 3.10.7.3.
 Disposition Subflow::Impl::input_syn_sent(const wire::TcpSegment& segment, Time now) {
   const bool has_ack = segment.flags.ack;
-  if (has_ack && (handshake.sent == 0 || segment.ack != handshake.initial_seq + 1)) {
+  const StreamOffset ack = unwrap(segment.ack, handshake.initial_seq, snd_una);
+  if (has_ack && (handshake.sent == 0 || !answers_syn(ack))) {
     return segment.flags.rst ? Disposition::kDrop : Disposition::kRefuse;
   }
   if (segment.flags.rst) {
@@ -150,19 +164,47 @@ Disposition Subflow::Impl::input_syn_sent(const wire::TcpSegment& segment, Time 
     handshake.is_due = true;
     return Disposition::kContinue;
   }
-  window.start(segment.window, StreamOffset(0), StreamOffset(1));
+  window.start(segment.window, StreamOffset(0), ack);
   on_handshake_rtt(segment.options.timestamps, now);
   acks.request();
+  on_syn_text_answered(ack, now);
+  if (state == State::kClosed) return Disposition::kClosed;
   become_established(now);
   if (state == State::kClosed) return Disposition::kClosed;
   // Text or a FIN on the SYN/ACK is as good as any other.
-  const Arrival rest{.segment = segment,
-                     .begin = StreamOffset(1),
-                     .ack = StreamOffset(1),
-                     .window_bytes = segment.window,
-                     .now = now};
+  const Arrival rest{
+      .segment = segment, .begin = StreamOffset(1), .ack = ack, .window_bytes = segment.window, .now = now};
   if (const Disposition d = process_text(rest); d != Disposition::kContinue) return d;
   return process_fin(rest);
+}
+
+// The rest is new data, and goes at once.
+void Subflow::Impl::on_syn_text_answered(StreamOffset ack, Time now) {
+  if (ack <= StreamOffset(1)) return;
+  handshake.syn_text_taken = static_cast<uint32_t>(ack - StreamOffset(1));
+  recovery.begin_at(ack);
+  snd_una = snd_nxt = ack;
+  upper.on_acked(self, ack, now);
+}
+
+// Only the first SYN has text: where a network drops such SYNs, or a peer does, the next one gets through
+// (RFC 7413, 4.1.3).
+void Subflow::Impl::add_syn_text(wire::OutgoingSegment& out, Time now) {
+  const auto option_bytes = static_cast<uint32_t>(out.options.encoded_size());
+  if (config.mss <= option_bytes) return;
+  const uint32_t room = config.mss - option_bytes;
+  const uint32_t granted = upper.poll_syn_data(self, room, option_bytes, now);
+  BRAID_CHECK(granted <= room);
+  if (granted == 0) return;
+  end += granted;
+  handshake.syn_text = granted;
+  SegmentPayload payload;
+  upper.fetch_payload(self, StreamOffset(1), granted, payload);
+  // Of many small pieces only the first fit; the others follow when the SYN is answered.
+  handshake.syn_text = payload.bytes;
+  totals.bytes_out += payload.bytes;
+  out.flags.psh = payload.should_push;
+  out.payload = std::move(payload.slices);
 }
 
 void Subflow::Impl::send_syn(SegmentSink& sink, Time now) {
@@ -188,7 +230,10 @@ void Subflow::Impl::send_syn(SegmentSink& sink, Time now) {
   upper.add_options(self, context, out.options, wire::kMaxTcpOptionBytes - size, now);
   BRAID_CHECK(out.options.encoded_size() <= wire::kMaxTcpOptionBytes);
 
-  if (handshake.sent == 0) handshake.first_sent_at = now;
+  if (handshake.sent == 0) {
+    handshake.first_sent_at = now;
+    if (!is_syn_ack) add_syn_text(out, now);
+  }
   handshake.last_sent_at = now;
   const uint32_t backoff = std::min<uint32_t>(handshake.timeouts, 20);
   ++handshake.sent;

@@ -53,6 +53,11 @@ uint64_t LossRecovery::allowance_bytes() const {
   return allowance;
 }
 
+void LossRecovery::begin_at(StreamOffset first) {
+  BRAID_CHECK(state_->queue.empty() && state_->last_sent_at == kNever);
+  state_->queue.begin_at(first);
+}
+
 void LossRecovery::on_sent(uint64_t bytes, Time now) {
   State& s = *state_;
   if (bytes == 0) return;

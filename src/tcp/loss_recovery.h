@@ -93,6 +93,8 @@ class LossRecovery {
   TimeoutAction on_deadline(Time now);
   /// A sample from the handshake, before any data.
   void on_handshake_rtt(Duration rtt, Time now);
+  /// What the SYN carried and the handshake acknowledged (RFC 7413) is done with; before any other data.
+  void begin_at(StreamOffset first);
   /// What the handshake negotiated; before any data.
   void set_sack_enabled(bool is_enabled);
   /// ICMP says a smaller segment fits, or options shrank it.

@@ -139,7 +139,7 @@ Disposition Subflow::Impl::check_syn(const Arrival& arrival) {
   if (!segment.flags.syn) return Disposition::kContinue;
   const bool is_second_half_of_simultaneous_open =
       state == State::kSynReceived && handshake.is_active && segment.flags.ack &&
-      segment.seq == receiver.initial_seq() && segment.ack == wire_seq(StreamOffset(1));
+      segment.seq == receiver.initial_seq() && answers_syn(arrival.ack);
   return is_second_half_of_simultaneous_open ? Disposition::kContinue : Disposition::kChallenge;
 }
 
@@ -147,8 +147,9 @@ Disposition Subflow::Impl::check_syn(const Arrival& arrival) {
 Disposition Subflow::Impl::check_ack(const Arrival& arrival) {
   if (!arrival.segment.flags.ack) return Disposition::kDrop;
   if (state == State::kSynReceived) {
-    return arrival.ack == StreamOffset(1) && handshake.sent > 0 ? Disposition::kContinue
-                                                                : Disposition::kRefuse;
+    const bool is_answer = handshake.is_active ? answers_syn(arrival.ack)
+                                               : arrival.ack >= StreamOffset(1) && arrival.ack <= snd_nxt;
+    return is_answer && handshake.sent > 0 ? Disposition::kContinue : Disposition::kRefuse;
   }
   if (arrival.ack >= snd_una) {
     return arrival.ack <= snd_nxt ? Disposition::kContinue : Disposition::kChallenge;
@@ -196,8 +197,10 @@ Disposition Subflow::Impl::process_ack(const Arrival& arrival) {
   if (state == State::kSynReceived) {
     window.start(arrival.window_bytes, arrival.begin, arrival.ack);
     on_handshake_rtt(arrival.segment.options.timestamps, arrival.now);
-    become_established(arrival.now);
-    return state == State::kClosed ? Disposition::kClosed : Disposition::kContinue;
+    if (handshake.is_active) on_syn_text_answered(arrival.ack, arrival.now);
+    if (state != State::kClosed) become_established(arrival.now);
+    if (state == State::kClosed) return Disposition::kClosed;
+    // With Fast Open data may have gone before this.
   }
   if (arrival.ack < snd_una) return Disposition::kContinue;
   const bool is_window_changed = window.update(arrival.window_bytes, arrival.begin, arrival.ack);

@@ -33,9 +33,12 @@ void Subflow::Impl::poll_transmit(SegmentSink& sink, Time now) {
       recovery.on_application_limited();
       send_retransmissions(sink, now);  // F-RTO held them back as long as new data might go (RFC 5682)
     }
-    send_fin(sink, now);
     if (state == State::kClosed) return;
-    update_persist(now);
+    if (is_synchronized()) {
+      send_fin(sink, now);
+      if (state == State::kClosed) return;
+      update_persist(now);
+    }
   }
   if (is_probe_due) {
     is_probe_due = false;

@@ -62,6 +62,8 @@ class SentQueue {
  public:
   /// The first octet that will be sent.
   explicit SentQueue(StreamOffset start) : snd_una_(start), snd_max_(start) {}
+  /// Octets before `start` are done with; nothing was appended yet.
+  void begin_at(StreamOffset start) { snd_una_ = snd_max_ = start; }
   SentQueue(const SentQueue&) = delete;
   SentQueue& operator=(const SentQueue&) = delete;
 

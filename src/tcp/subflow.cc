@@ -148,7 +148,7 @@ Subflow::~Subflow() = default;
 
 void Subflow::connect(Time now) { impl_->connect(now); }
 
-void Subflow::accept(const wire::TcpSegment& syn, Time now) { impl_->accept(syn, now); }
+void Subflow::accept(const wire::TcpSegment& syn, Time now, SynText text) { impl_->accept(syn, now, text); }
 void Subflow::accept_answered(const wire::TcpSegment& syn, Time now) { impl_->accept_answered(syn, now); }
 
 void Subflow::close(Time now) {
@@ -217,6 +217,10 @@ bool Subflow::is_open() const { return impl_->is_synchronized() && impl_->state 
 bool Subflow::is_synchronized() const { return impl_->is_synchronized(); }
 
 bool Subflow::can_send() const { return impl_->can_send(); }
+
+uint32_t Subflow::syn_text_bytes() const { return impl_->handshake.syn_text_taken; }
+
+bool Subflow::is_fast_open_pending() const { return impl_->is_fast_open_pending(); }
 
 const wire::FourTuple& Subflow::tuple() const { return impl_->tuple; }
 

@@ -87,8 +87,8 @@ class Subflow {
 
   // ---- commands
   void connect(Time now);  ///< active open: the SYN goes with the next poll_transmit
-  void accept(const wire::TcpSegment& syn,
-              Time now);  ///< passive open with the SYN that came (upper sees it first)
+  /// Passive open with the SYN that came (the upper sees it first).
+  void accept(const wire::TcpSegment& syn, Time now, SynText text = SynText::kIgnore);
   /// Passive open with a SYN that was answered before there was a subflow (SYN cookies).
   void accept_answered(const wire::TcpSegment& syn, Time now);
   void close(Time now);                     ///< no more data after what was granted: FIN
@@ -124,7 +124,12 @@ class Subflow {
   State state() const;
   bool is_open() const;          ///< data may flow one way or the other: ESTABLISHED to LAST-ACK
   bool is_synchronized() const;  ///< past the handshake
-  bool can_send() const;         ///< ESTABLISHED or CLOSE-WAIT, and close() not called
+  /// ESTABLISHED or CLOSE-WAIT, or SYN-RECEIVED by Fast Open, and close() not called.
+  bool can_send() const;
+  /// Octets of text on the SYN that were taken: by us, or (active open) as the SYN/ACK says.
+  uint32_t syn_text_bytes() const;
+  /// SYN-RECEIVED, but its SYN's text was taken: answers may go already (RFC 7413, 4.2.2).
+  bool is_fast_open_pending() const;
   const wire::FourTuple& tuple() const;
   Seq32 initial_send_seq() const;
   Seq32 initial_receive_seq() const;

@@ -72,6 +72,8 @@ struct Subflow::Impl {
     uint16_t send_mss = 536;  // the peer's and the path's, before options
     bool has_timestamps = false, has_sack = false, has_window_scale = false;
     uint8_t peer_window_scale = 0;
+    uint32_t syn_text = 0;        // octets of text on our first SYN (RFC 7413)
+    uint32_t syn_text_taken = 0;  // of ours by the peer, or of the peer's by us
   };
   /// RFC 9293, 3.8.6.1: asks a shut window whether it has opened.
   struct Persist {
@@ -97,6 +99,7 @@ struct Subflow::Impl {
   bool is_synchronized() const { return state > State::kSynReceived; }
   /// Data or FIN may still be on their way out.
   bool is_sending() const {
+    if (is_fast_open_pending()) return true;
     return is_synchronized() && state != State::kFinWait2 && state != State::kTimeWait;
   }
   bool has_outstanding() const { return snd_una < snd_nxt; }
@@ -104,7 +107,17 @@ struct Subflow::Impl {
     return state == State::kEstablished || state == State::kFinWait1 || state == State::kFinWait2;
   }
   bool can_send() const {
-    return (state == State::kEstablished || state == State::kCloseWait) && !is_close_requested;
+    return (state == State::kEstablished || state == State::kCloseWait || is_fast_open_pending()) &&
+           !is_close_requested;
+  }
+  /// The SYN's text was taken and the SYN/ACK is out: data may follow it (RFC 7413, 4.2.2).
+  bool is_fast_open_pending() const {
+    return state == State::kSynReceived && !handshake.is_active && handshake.syn_text_taken > 0 &&
+           handshake.sent > 0;
+  }
+  /// Whether an ACK may answer our SYN, with as much of its text as the peer took.
+  bool answers_syn(StreamOffset ack) const {
+    return ack >= StreamOffset(1) && ack <= StreamOffset(1) + handshake.syn_text;
   }
   Seq32 wire_snd_nxt() const;
   Seq32 wire_seq(StreamOffset offset) const { return wrap(offset, handshake.initial_seq); }
@@ -117,7 +130,10 @@ struct Subflow::Impl {
 
   // ---- handshake (handshake.cc)
   void connect(Time now);
-  void accept(const wire::TcpSegment& syn, Time now);
+  void accept(const wire::TcpSegment& syn, Time now, SynText text);
+  void take_syn_text(const wire::TcpSegment& syn, Time now);
+  void add_syn_text(wire::OutgoingSegment& out, Time now);
+  void on_syn_text_answered(StreamOffset ack, Time now);
   void accept_answered(const wire::TcpSegment& syn, Time now);
   void learn_from_syn(const wire::TcpSegment& syn, Time now);
   void become_established(Time now);

@@ -40,6 +40,12 @@ struct SegmentPayload {
   bool should_push = false;  // nothing follows it for now
 };
 
+/// What becomes of text on the SYN of a passive open.
+enum class SynText : uint8_t {
+  kIgnore,  // the peer sends it again
+  kTake,  // its cookie is good (RFC 7413, 4.2.2): delivered at once, and answers may go before the third ACK
+};
+
 enum class CloseReason : uint8_t {
   kNone,
   kFinished,     // both FINs exchanged (TIME-WAIT may remain)
@@ -62,6 +68,13 @@ class Upper {
   /// extend the subflow's stream at its end, one grant being one DataMap; 0: nothing for this subflow now.
   /// Grants may be remembered and sent later (window, Nagle is the upper's).
   virtual uint32_t poll_data(Subflow& subflow, uint32_t max_bytes, Time now) = 0;
+  /// Text for the first SYN of an active open (RFC 7413, 4.2.1): as poll_data(), before the peer's window is
+  /// known, and after add_options(); `option_bytes` are that SYN's options, which count against the peer's
+  /// MSS. What the SYN/ACK does not acknowledge is sent as if it had never been.
+  virtual uint32_t poll_syn_data(Subflow& /*subflow*/, uint32_t /*max_bytes*/, uint32_t /*option_bytes*/,
+                                 Time /*now*/) {
+    return 0;
+  }
   /// The payload at [offset, offset + max_bytes), cut at the end of the DataMap that holds `offset`; at least
   /// one octet.
   virtual void fetch_payload(Subflow& subflow, StreamOffset offset, uint32_t max_bytes,

@@ -1,5 +1,6 @@
 #include "wire/tcp_options.h"
 
+#include <algorithm>
 #include <array>
 
 #include "base/check.h"
@@ -40,6 +41,14 @@ void parse_mptcp(const std::byte* at, size_t size, const TcpFlags& flags, TcpOpt
   ++options.malformed_mptcp;
 }
 
+/// Of a size that no cookie has, it is not an option of Fast Open (RFC 7413, 4.1.1).
+bool parse_fast_open(const std::byte* at, size_t size, TcpOptions& options) {
+  const size_t cookie = size - 2;
+  if (cookie != 0 && !FastOpenCookie::is_size(cookie)) return false;
+  if (!options.fast_open) options.fast_open = FastOpenCookie::of({at + 2, cookie});
+  return true;
+}
+
 /// False if it is malformed.
 bool parse_option(uint8_t kind, const std::byte* at, size_t size, TcpOptions& options) {
   switch (kind) {
@@ -65,6 +74,8 @@ bool parse_option(uint8_t kind, const std::byte* at, size_t size, TcpOptions& op
       if (size != kMd5SignatureSize) return false;
       options.has_md5_signature = true;
       return true;
+    case kOptionKindFastOpen:
+      return parse_fast_open(at, size, options);
     default:
       return true;
   }
@@ -111,6 +122,7 @@ size_t TcpOptions::encoded_size() const {
   }
   if (window_scale) size += padded(kWindowScaleSize);
   for (const MptcpOption& option : mptcp) size += padded(wire::encoded_size(option));
+  if (fast_open) size += padded(2 + fast_open->size);
   if (!sack.empty()) size += padded(2 + kSackBlockSize * sack.size());
   return size;
 }
@@ -148,6 +160,12 @@ size_t TcpOptions::encode(std::span<std::byte> out) const {
   for (const MptcpOption& option : mptcp) {
     const size_t size = wire::encode(option, out.subspan(static_cast<size_t>(at - out.data())));
     at += size;
+    put_nops(padded(size) - size);
+  }
+  if (fast_open) {
+    const size_t size = 2 + fast_open->size;
+    put_header(kOptionKindFastOpen, size);
+    at = std::ranges::copy(fast_open->bytes(), at).out;
     put_nops(padded(size) - size);
   }
   if (!sack.empty()) {

@@ -16,6 +16,7 @@ inline constexpr uint8_t kOptionKindSackPermitted = 4;
 inline constexpr uint8_t kOptionKindSack = 5;
 inline constexpr uint8_t kOptionKindTimestamps = 8;
 inline constexpr uint8_t kOptionKindMd5Signature = 19;
+inline constexpr uint8_t kOptionKindFastOpen = 34;  // RFC 7413, 4.1.1
 
 /// Adds what `bytes` (the header from its 21st octet to its end) hold to `options`, which starts out empty.
 /// Of an option that comes twice the first counts; of MPTCP options all, in order. What is malformed is

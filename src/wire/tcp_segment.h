@@ -1,6 +1,8 @@
 // TCP header and options (RFC 9293, 3.1; RFC 7323; RFC 2018; RFC 7413) as a representation.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <boost/container/static_vector.hpp>
 #include <cstddef>
 #include <cstdint>
@@ -34,6 +36,25 @@ struct Timestamps {
   bool operator==(const Timestamps&) const = default;
 };
 
+/// A Fast Open cookie (RFC 7413, 2): 4 to 16 octets, an even number of them; none at all asks for one.
+struct FastOpenCookie {
+  static constexpr size_t kMinSize = 4, kMaxSize = 16;
+  uint8_t size = 0;
+  std::array<std::byte, kMaxSize> storage{};  // zeros beyond `size`
+
+  static constexpr bool is_size(size_t n) { return n >= kMinSize && n <= kMaxSize && n % 2 == 0; }
+  /// `bytes` has a size that a cookie may have, or is empty.
+  static FastOpenCookie of(std::span<const std::byte> bytes) {
+    FastOpenCookie cookie;
+    cookie.size = static_cast<uint8_t>(bytes.size());
+    std::ranges::copy(bytes, cookie.storage.begin());
+    return cookie;
+  }
+  bool is_request() const { return size == 0; }
+  std::span<const std::byte> bytes() const { return {storage.data(), size}; }
+  bool operator==(const FastOpenCookie&) const = default;
+};
+
 /// The options of one segment: gives both its size and its bytes, so the 40-octet budget and what is written
 /// cannot disagree.
 struct TcpOptions {
@@ -43,6 +64,7 @@ struct TcpOptions {
   std::optional<Timestamps> timestamps;
   boost::container::static_vector<SackBlock, 4> sack;
   MptcpOptions mptcp;
+  std::optional<FastOpenCookie> fast_open;
   bool has_md5_signature = false;  // seen on input only (RFC 2385)
   /// Seen on input only: options that were malformed (bad length, MPTCP structure) and were skipped.
   uint8_t malformed = 0;

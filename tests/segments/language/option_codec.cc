@@ -104,7 +104,7 @@ uint16_t OptionCodec::dss_checksum(uint64_t dsn, uint32_t ssn, uint16_t length, 
   put32(covered, ssn);
   put16(covered, length);
   put16(covered, 0);
-  const uint64_t first = dsn - sender_idsn();
+  const uint64_t first = dsn - sender_idsn() + (is_from_peer_ ? path_.peer_syn_text : path_.our_syn_text);
   for (uint64_t i = 0; i + (has_fin ? 1 : 0) < length; ++i) put8(covered, stream_octet(first + i));
   return checksum_of(covered);
 }
@@ -139,6 +139,7 @@ Octets OptionCodec::encode(const OptionText& option) {
   if (option.name == "md5") return with_header(kMd5, Octets(16));
   if (option.name == "tfo") {
     const std::string& cookie = required(option, "value");
+    if (cookie == "$cookie") return with_header(kFastOpen, peer_.cookie_);
     return with_header(kFastOpen, cookie == "request" ? Octets{} : from_hex(cookie));
   }
   if (option.name == "mss") {
@@ -262,9 +263,10 @@ void OptionCodec::encode_dss(const OptionText& option, Octets& out) {
   const std::string* ssn = option.find("ssn");
   const std::string* length = option.find("len");
   const uint64_t data = to_unsigned(*seq);
-  const auto stream = static_cast<uint32_t>(ssn != nullptr            ? to_unsigned(*ssn)
-                                            : payload == 0 && has_fin ? 0
-                                                                      : static_cast<uint64_t>(*segment_.seq));
+  const auto stream = static_cast<uint32_t>(ssn != nullptr ? to_unsigned(*ssn)
+                                            : payload == 0 && has_fin
+                                                ? 0
+                                                : static_cast<uint64_t>(*segment_.seq - path_.peer_syn_text));
   const auto bytes =
       static_cast<uint16_t>(length != nullptr ? to_unsigned(*length) : payload + (has_fin ? 1 : 0));
   put(out, sender_idsn() + data, narrow_seq != nullptr ? 4 : 8);
@@ -349,6 +351,7 @@ OptionText OptionCodec::decode_one(const Octets& option) {
     }
     case kFastOpen:
       text.name = "tfo";
+      if (option.size() > 2 && is_ack()) peer_.cookie_ = {option.begin() + 2, option.end()};
       text.add("value", option.size() == 2 ? "request" : to_hex({option.begin() + 2, option.end()}));
       return text;
     case kMptcp:
@@ -467,7 +470,8 @@ OptionText OptionCodec::decode_dss(const Octets& option) {
   const auto length = static_cast<uint16_t>(get(option, at + 4, 2));
   const uint32_t payload = segment_.len.value_or(0);
   text.add(is_wide ? "seq" : "seq4", std::to_string(data));
-  if (stream != (payload == 0 && has_fin ? 0 : *segment_.seq)) text.add("ssn", std::to_string(stream));
+  if (stream != (payload == 0 && has_fin ? 0 : *segment_.seq - path_.our_syn_text))
+    text.add("ssn", std::to_string(stream));
   if (length != payload + (has_fin ? 1 : 0) || length == 0) text.add("len", std::to_string(length));
   if (has_fin) text.add("fin");
   if (option.size() >= at + 8) {

@@ -164,6 +164,8 @@ Octets Peer::build(const std::string& name, const SegmentText& written) {
   SegmentText segment = written;
   if (!segment.seq.has_value()) segment.seq = segment.has_flag('S') ? 0 : path.peer_end;
   if (!segment.ack.has_value() && segment.has_flag('.')) segment.ack = path.our_end;
+  if (segment.has_flag('S') && segment.has_flag('.'))
+    path.our_syn_text = static_cast<uint32_t>(*segment.ack - 1);
   if (segment.win.has_value() && !segment.has_flag('R')) path.window = *segment.win;
 
   OptionCodec codec(*this, path, segment, Sender::kPeer);
@@ -311,6 +313,8 @@ Peer::Arrival Peer::read(const Octets& packet) {
     const uint32_t relative = static_cast<uint32_t>(get(body, 8, 4)) - path.peer_isn;
     segment.ack = path.peer_end + static_cast<int32_t>(relative - static_cast<uint32_t>(path.peer_end));
   }
+  if (segment.has_flag('S') && segment.has_flag('.'))
+    path.peer_syn_text = static_cast<uint32_t>(*segment.ack - 1);
   segment.win = static_cast<uint32_t>(get(body, 14, 2));
   segment.urg = static_cast<uint32_t>(get(body, 18, 2));
   segment.tos = static_cast<uint32_t>(is_v4 ? get(packet, 1, 1) : get(packet, 0, 2) >> 4 & 0xff);
@@ -335,8 +339,8 @@ std::string Peer::check_payload(const Path& path, const SegmentText& segment, co
         static_cast<uint32_t>(*segment.seq + (segment.has_flag('S') ? 1 : 0)) + static_cast<uint32_t>(i);
     uint64_t position = at;
     for (const Mapping& map : path.our_mappings) {
-      if (at >= map.stream && (map.length == 0 || at < map.stream + map.length))
-        position = map.data + at - map.stream;
+      const uint32_t begin = map.stream + path.our_syn_text;
+      if (at >= begin && (map.length == 0 || at < begin + map.length)) position = map.data + at - map.stream;
     }
     if (payload[i] != stream_octet(position))
       return "octet " + std::to_string(i) + " of its payload is not octet " + std::to_string(position) +

@@ -33,6 +33,8 @@ struct Path {
   uint32_t window = 65535;
   std::optional<uint32_t> our_first_timestamp;
   uint32_t our_last_timestamp = 0;
+  // Octets of a SYN that the SYN/ACK acknowledged: no mapping counts them (RFC 8684, B.2).
+  uint32_t our_syn_text = 0, peer_syn_text = 0;
   std::vector<Mapping> our_mappings;
   std::optional<Mapping> peer_mapping;
 };
@@ -82,6 +84,7 @@ class Peer {
   int version_ = 1;
   Secret peer_;
   std::optional<Secret> our_;
+  Octets cookie_;  // the latest that the engine gave (RFC 7413)
   std::map<std::string, Path> paths_;
 };
 

@@ -68,6 +68,21 @@ const std::map<std::string, Setter>& setters() {
          if (value != "ack" && value != "rst") throw ScriptError("ack or rst, not " + value);
          config.fastclose = value == "ack" ? mptcp::FastcloseForm::kAck : mptcp::FastcloseForm::kRst;
        }},
+      {"fast-open",
+       [](Config& config, const std::string& value) {
+         if (value != "off" && value != "client" && value != "server" && value != "both")
+           throw ScriptError("off, client, server or both, not " + value);
+         config.fast_open.as_client = value == "client" || value == "both";
+         config.fast_open.as_server = value == "server" || value == "both";
+       }},
+      {"fast-open-waits",
+       [](Config& config, const std::string& value) { config.fast_open.waits_for_data = to_switch(value); }},
+      {"fast-open-cookie",
+       [](Config& config, const std::string& value) { config.fast_open.needs_cookie = to_switch(value); }},
+      {"fast-open-most-pending",
+       [](Config& config, const std::string& value) {
+         config.fast_open.most_pending = static_cast<uint32_t>(to_unsigned(value));
+       }},
       {"scheduler", text(&Config::scheduler)},
       {"congestion-control", text(&Config::congestion_control)},
       {"path-manager", text(&Config::path_manager)},
