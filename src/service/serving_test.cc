@@ -77,6 +77,33 @@ say(peer[0], receive(s, 5))
   EXPECT_EQ(server.finish(), "127.0.0.1 b'hello'\n");
 }
 
+TEST(Serving, ServerThatStartsAgainGetsItsPortWhileOldConnectionsLive) {
+  Worlds worlds;
+  Program server = worlds.server.python(R"(
+l = socket.create_server(('0.0.0.0', 7000))
+say('listening')
+old, _ = l.accept()
+l.close()
+l = socket.create_server(('0.0.0.0', 7000))
+say('listening again')
+new, _ = l.accept()
+new.sendall(b'new')
+old.sendall(b'old')
+)");
+  ASSERT_EQ(server.read_line(), "listening");
+  Program client = worlds.client.python(R"(
+old = socket.create_connection((THERE, 7000))
+say('connected')
+hear()
+new = socket.create_connection((THERE, 7000))
+say(receive(new, 3), receive(old, 3))
+)");
+  ASSERT_EQ(client.read_line(), "connected");
+  ASSERT_EQ(server.read_line(), "listening again");
+  client.write_line("");
+  EXPECT_EQ(client.finish(), "b'new' b'old'\n");
+}
+
 TEST(Serving, OneListenerAnEndpointUnlessPortsAreReused) {
   Worlds worlds;
   Program server = worlds.server.python(R"(

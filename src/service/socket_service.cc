@@ -323,6 +323,8 @@ void SocketService::forget(uint64_t id) {
     for (const host::ListenerId listener : socket->queue->listeners()) by_listener_.erase(listener);
   }
   if (socket->binding == nullptr) return;
+  // Connections that it accepted keep the port, but a server that starts again may listen there meanwhile.
+  if (socket->state == AppSocket::State::kListening) socket->binding->set_listening(false);
   if (socket->state == AppSocket::State::kConnected) {
     socket->binding->set_in_use_until(live_.now() + kBindingLinger);
   }

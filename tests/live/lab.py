@@ -12,7 +12,7 @@ import sys
 import time
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
-BUILD = os.environ.get("BRAID_BUILD", os.path.join(ROOT, "build", "release"))
+BUILD = os.path.abspath(os.environ.get("BRAID_BUILD", os.path.join(ROOT, "build", "release")))
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 #: One line a path: network part of IPv4 and of IPv6; the client is .1, the server .2 on each.
