@@ -52,7 +52,7 @@ def start_echo(net, side=None, *words):
 
 
 def captured(*options):
-    return [lab.braid_binary(), "run", "--capture", *options, "--"]
+    return [os.path.abspath(lab.braid_binary()), "run", "--capture", *options, "--"]
 
 
 def run_captured(side, *command, status=0, **options):
