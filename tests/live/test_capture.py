@@ -52,7 +52,7 @@ def start_echo(net, side=None, *words):
 
 
 def captured(*options):
-    return [lab.braid_binary(), "run", "--capture", *options, "--"]
+    return [os.path.abspath(lab.braid_binary()), "run", "--capture", *options, "--"]
 
 
 def run_captured(side, *command, status=0, **options):
@@ -206,6 +206,17 @@ class PipeWhen:
         return self.reader
 
 
+def test_what_was_written_arrives_after_the_program_has_ended(net):
+    server = start_echo(net)
+    python_captured(net.client, f"""
+s = socket.create_connection(("{net.server.address()}", 5000))
+s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_000_000)
+s.sendall(b"P" + bytes(3_000_000))
+os._exit(0)
+""")
+    assert server.stdout.readline() == b"3000000\n"
+
+
 def test_a_hundred_connections_at_once(net):
     start_echo(net)
     output = python_captured(net.client, f"""
@@ -353,6 +364,20 @@ def test_nothing_is_left(net, killed):
     program.wait(timeout=20)
     lab.wait_for(lambda: devices_and_rules(net.client) == before, what="everything as it was")
     lab.wait_for(lambda: not lab.run("ip", "netns", "pids", net.client.netns).split(), what="no process left")
+
+
+def test_nothing_is_left_by_a_killed_daemon(net, place):
+    before = devices_and_rules(net.client)
+    daemon = Daemon(net.client, place)
+    program = daemon.start(*captured(), "sh", "-c", "echo up; read line; ip -br link", stdin=subprocess.PIPE)
+    assert program.stdout.readline() == b"up\n"
+    daemon.process.kill()
+    daemon.process.wait()
+    # The device went with the daemon's descriptor; outside, the next Braid cleans up.
+    assert program.communicate(b"\n", timeout=20)[0].startswith(b"lo ")
+    net.client.run(lab.braid_binary(), "cleanup")
+    assert devices_and_rules(net.client) == before
+    os.unlink(daemon.path)
 
 
 def test_an_unprivileged_user_is_served_by_a_daemon(net, place):

@@ -31,8 +31,8 @@ def net():
 
 
 class Daemon:
-    def __init__(self, side, place, *options, check=True):
-        self.side, self.path = side, os.path.join(place, "braid.sock")
+    def __init__(self, side, place, *options, check=True, name="braid.sock"):
+        self.side, self.path = side, os.path.join(place, name)
         self.process = side.start(lab.braid_binary(), "daemon", "--socket", self.path, *options)
         if check:
             lab.wait_for(lambda: self.answers() or self.process.poll() is not None, what="daemon")
@@ -162,7 +162,7 @@ s.sendall(b"Eback")
 s.shutdown(1)
 print(s.recv(9))
 """) == "b'back'\n"
-    taken = Daemon(net.server, os.path.join(place), "--listen", "5000=6000", "--socket", os.path.join(place, "2.sock"), check=False)
+    taken = Daemon(net.server, place, "--listen", "5000=6000", check=False, name="second.sock")
     said = taken.process.communicate(timeout=20)[1].decode()
     assert taken.process.returncode == 1
     assert "Cannot listen on port 5000" in said and "another port" in said

@@ -200,7 +200,7 @@ def test_a_firewall_that_drops_what_is_forwarded_lets_braid_through(how, tmp_pat
         assert before
 
 
-def serve_and_roam(net, up, event, size=32 << 20, family=4, words=()):
+def serve_and_roam(net, up, event, size=16 << 20, family=4, words=()):
     """A transfer up to the server during which event() happens, once both uplinks carry data."""
     before = counts(net)
     server = start_peer_server(net, 0, family, words)
@@ -251,7 +251,7 @@ def test_an_uplink_that_comes_later_is_used(tmp_path):
         net.vanish(1)
         with Up(net.client, tmp_path) as up:
             server = start_peer_server(net, 0)
-            client = start_client(net, up, 24 << 20)
+            client = start_client(net, up, 16 << 20)
             wait_for_data(net, 0, 1 << 20)
             net.appear(1)
             wait_for_data(net, 1, 1 << 20)
@@ -282,6 +282,23 @@ def test_a_connection_without_any_path_waits_for_one(how, peer, tmp_path):
         serve_and_roam(net, up, event, words=lab.braid_run("--interface", "eth0") if peer == "braid" else ())
 
 
+def test_a_connection_without_any_path_ends_after_the_configured_time(tmp_path):
+    (tmp_path / "braid.toml").write_text("[connection]\nsurvive_without_subflows = 1\n")
+    with NatLab(rates=[24, 24]) as net, Up(net.client, tmp_path, "--config", tmp_path / "braid.toml") as up:
+        kernel_server(net)
+        before = counts(net)
+        server = start_peer_server(net, 0)
+        client = start_client(net, up, 16 << 20)
+        for uplink in (0, 1):
+            wait_for_data(net, uplink, 1 << 20, since=before)
+        for uplink in (0, 1):
+            net.vanish(uplink)
+        _, said = client.communicate(timeout=30)
+        assert client.returncode != 0 and b"Error" in said, said
+        assert not up.connections()
+        server.kill()
+
+
 def test_a_deprecated_address_makes_room_for_its_successor(tmp_path):
     """Renumbering by router advertisements: the old prefix is deprecated, and goes later."""
     with NatLab(rates=[24, 24]) as net, Up(net.client, tmp_path) as up:
@@ -292,7 +309,7 @@ def test_a_deprecated_address_makes_room_for_its_successor(tmp_path):
             return {s["local"].rsplit("]")[0].strip("["): s for c in up.connections() for s in c["subflows"]}
 
         server = start_peer_server(net, 0, 6)
-        client = start_client(net, up, 24 << 20, 6)
+        client = start_client(net, up, 16 << 20, 6)
         wait_for_data(net, 0, 1 << 20)
         net.routers[0].run("ip", "addr", "add", "2001:db8:1:1::1/64", "dev", "lan", "nodad")
         net.client.run("ip", "addr", "add", "2001:db8:1:1::40/64", "dev", "wlan0", "nodad")

@@ -125,7 +125,10 @@ void CaptureServer::on_ready(int fd) {
   }
   // It is over, or never began. Not here and now: the session's packets may have brought us here.
   live_.loop().remove(fd);
-  live_.loop().call_at(live_.now(), [this, fd, until = live_.now() + kLongestDrain] { end(fd, until); });
+  live_.loop().call_at(live_.now(), [this, fd, until = live_.now() + kLongestDrain] {
+    if (CaptureSession* session = captures_.at(fd).session.get()) session->abandon_attempts();
+    end(fd, until);
+  });
 }
 
 // The answer; empty when nothing was asked.

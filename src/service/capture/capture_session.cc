@@ -201,6 +201,17 @@ void CaptureSession::drop(Attempt& attempt) {
   outer_.host().abort(attempt.outer, outer_.now());
 }
 
+void CaptureSession::abandon_attempts() {
+  for (auto entry = attempts_.begin(); entry != attempts_.end();) {
+    const auto next = std::next(entry);
+    if (!entry->second.answered_at) {
+      drop(entry->second);
+      attempts_.erase(entry);
+    }
+    entry = next;
+  }
+}
+
 // As the network would: a reset for a refusal, an ICMP error for no way there. To a timeout nothing is said:
 // the program's kernel comes to the same end by itself.
 void CaptureSession::refuse(const PacketView& syn, int error) {

@@ -48,6 +48,9 @@ class CaptureSession {
 
   /// Connections that are under way, or still have bytes to deliver.
   size_t connection_count() const { return relays_.size() + attempts_.size(); }
+  /// The programs have gone: nobody waits for connections that are not up, and those that are come to their
+  /// ends.
+  void abandon_attempts();
   const CaptureSetup& setup() const { return setup_; }
 
  private:

@@ -1,5 +1,5 @@
 """A TCP server for the live tests, with the kernel's MPTCP unless told otherwise: one thread a connection. The
-first octet says what it does: E sends everything back and closes when the client has finished; R resets after
+first octet says what it does: P counts and prints; E sends everything back and closes when the client has finished; R resets after
 one octet; C counts what comes to the client's end of stream, and says the number; S sends without end, to see
 back-pressure, and says to its standard output what became of that.
 
@@ -26,6 +26,11 @@ def serve(connection):
         while block := connection.recv(1 << 16):
             count += len(block)
         connection.sendall(str(count).encode())
+    elif order == b"P":
+        count = 0
+        while block := connection.recv(1 << 16):
+            count += len(block)
+        print(count, flush=True)
     elif order == b"S":
         sent = 0
         connection.settimeout(1)
