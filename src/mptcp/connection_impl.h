@@ -247,7 +247,9 @@ struct Connection::Impl {
   void on_established(MptcpSubflow& subflow);
 
   // ---- join.cc
-  bool on_join(const wire::TcpSegment& syn, const wire::MpJoinSyn& join, wire::ResetReason& reason);
+  /// `detail`: what is behind a refusal, for people.
+  bool on_join(const wire::TcpSegment& syn, const wire::MpJoinSyn& join, wire::ResetReason& reason,
+               std::string_view& detail);
   PathError open_subflow(SubflowRequest request);
   tcp::SegmentVerdict on_join_syn_ack(MptcpSubflow& subflow, const wire::TcpSegment& segment);
   tcp::SegmentVerdict on_join_segment(MptcpSubflow& subflow, const wire::TcpSegment& segment);

@@ -13,6 +13,7 @@
 #include "config/connection_settings.h"
 #include "config/toml_reader.h"
 #include "plugin/plugins.h"
+#include "service/http_server.h"
 
 namespace braid::service {
 
@@ -93,6 +94,23 @@ void read_network(TomlTable table, io::NetworkConfig& network) {
   table.read_port_range("ports", network.first_port, network.last_port);
   table.read("ports_per_instance", network.ports_per_instance, 1, 65535);
   table.read("auto_endpoints", network.auto_endpoints);
+  table.refuse_others();
+}
+
+void read_history(TomlTable table, HistoryLimits& history) {
+  table.read_size("memory", history.memory_bytes, 0, uint64_t{4} << 30);
+  table.read("decisions", history.decisions, 8, 65536);
+  table.read("closed_connections", history.closed_connections, 0, 10'000'000);
+  table.read_duration("closed_for", history.closed_for);
+  table.refuse_others();
+}
+
+void read_metrics(TomlTable table, MetricsSettings& metrics) {
+  table.read("listen", metrics.listen);
+  if (!metrics.listen.empty())
+    if (const auto address = parse_http_address(metrics.listen); !address)
+      table.complain("listen", address.error());
+  table.read("connections", metrics.connections, 0, 100'000);
   table.refuse_others();
 }
 
@@ -186,9 +204,11 @@ tl::expected<Config, std::string> parse_config(std::string_view text, std::strin
   read_network(table("network"), config.network);
   read_sockets(table("sockets"), config.sockets, config.host);
   read_daemon(table("daemon"), config);
+  read_history(table("history"), config.history);
+  read_metrics(table("metrics"), config.metrics);
   read_endpoints(root, config.host.paths.endpoints, errors);
-  const std::vector<std::string_view> tables = {"connection", "limits", "network",
-                                                "sockets",    "daemon", "endpoint"};
+  const std::vector<std::string_view> tables = {"connection", "limits",  "network", "sockets",
+                                                "daemon",     "history", "metrics", "endpoint"};
   for (const auto& [key, node] : root) {
     if (std::ranges::count(tables, key.str()) > 0) continue;
     const std::string_view meant = closest(key.str(), tables);

@@ -14,9 +14,12 @@
 #include "io/event_loop.h"
 #include "io/live_host.h"
 #include "io/network.h"
+#include "service/connection_history.h"
 #include "service/control_commands.h"
 #include "service/control_server.h"
+#include "service/decision_events.h"
 #include "service/event_file.h"
+#include "service/metrics_service.h"
 #include "service/path_events.h"
 #include "service/socket_protocol.h"
 #include "service/socket_service.h"
@@ -75,6 +78,7 @@ class Daemon {
 
  private:
   io::Setup<void> make_directory() const;
+  io::Setup<void> start_metrics();
   void watch_lifeline();
   void drain(Time until);
 
@@ -83,18 +87,24 @@ class Daemon {
   io::EventLoop loop_;
   std::unique_ptr<io::SignalSource> signals_;
   std::unique_ptr<EventFile> event_file_;
+  std::unique_ptr<EndedPaths> ended_paths_;
+  std::unique_ptr<ConnectionHistories> histories_;
+  std::unique_ptr<DecisionEvents> decision_events_;
   std::unique_ptr<PathEvents> path_events_;
   std::unique_ptr<io::LiveHost> live_;
   std::unique_ptr<io::Network> network_;
   std::unique_ptr<SocketService> sockets_;
   std::unique_ptr<ControlCommands> commands_;
   std::unique_ptr<ControlServer> control_;
+  std::unique_ptr<MetricsService> metrics_;
 };
 
 // Peers are not left to find out by themselves: their connections are reset. Then down, top to bottom.
 Daemon::~Daemon() {
   if (live_ != nullptr) live_->host().set_decision_log(event_file_.get());
+  metrics_.reset();
   path_events_.reset();
+  decision_events_.reset();
   control_.reset();
   commands_.reset();
   sockets_.reset();
@@ -146,22 +156,48 @@ io::Setup<void> Daemon::start() {
     if (!events) return tl::unexpected(io::SetupError{std::move(events.error())});
     event_file_ = std::move(*events);
   }
+  ended_paths_ = std::make_unique<EndedPaths>(event_file_.get());
+  histories_ = std::make_unique<ConnectionHistories>(options_.config.history, ended_paths_.get());
   if (auto attached = network_->attach(*live_); !attached) return attached;
   sockets_ = std::make_unique<SocketService>(*live_, network_.get(), options_.config.sockets);
-  commands_ = std::make_unique<ControlCommands>(*live_, *network_, *sockets_, [this] { loop_.stop(); });
-  control_ =
-      std::make_unique<ControlServer>(loop_, [this](const nlohmann::json& request, bool& wants_events) {
-        return commands_->run(request, wants_events);
+  commands_ =
+      std::make_unique<ControlCommands>(*live_, *network_, *sockets_, *histories_, [this] { loop_.stop(); });
+  control_ = std::make_unique<ControlServer>(
+      loop_, [this](const nlohmann::json& request, Subscriptions& subscriptions) {
+        return commands_->run(request, subscriptions);
       });
-  path_events_ = std::make_unique<PathEvents>(*control_, event_file_.get());
+  decision_events_ = std::make_unique<DecisionEvents>(*control_, histories_.get());
+  path_events_ = std::make_unique<PathEvents>(*control_, decision_events_.get());
   live_->host().set_decision_log(path_events_.get());
   // The control socket first: it finds out whether another daemon is there.
   if (auto listening = control_->listen(options_.socket_path); !listening) return listening;
   if (auto listening = sockets_->listen(options_.socket_path + kApplicationSuffix); !listening) {
     return listening;
   }
+  if (auto listening = start_metrics(); !listening) return listening;
   watch_lifeline();
   return {};
+}
+
+io::Setup<void> Daemon::start_metrics() {
+  if (options_.config.metrics.listen.empty()) return {};
+  metrics_ = std::make_unique<MetricsService>(loop_, options_.config.metrics, [this] {
+    MetricsInput input;
+    input.version = BRAID_VERSION;
+    input.counters = &live_->host().counters();
+    input.connections = live_->host().connections();
+    input.ended = &ended_paths_->by_address();
+    for (const auto& device : live_->devices())
+      input.devices.emplace_back(device->name(), device->counters());
+    input.sockets = sockets_->socket_count();
+    input.listeners = live_->host().listeners().size();
+    input.histories = histories_->size();
+    input.history_bytes = histories_->memory_bytes();
+    input.subscribers = control_->subscriber_count();
+    input.lost_events = control_->lost_events();
+    return input;
+  });
+  return metrics_->listen();
 }
 
 }  // namespace
