@@ -9,6 +9,7 @@
 #include "cli/plugin_option.h"
 #include "mptcp/coupled/coupled.h"
 #include "mptcp/scheduler/scheduler.h"
+#include "service/http_server.h"
 
 namespace braid::cli {
 
@@ -65,6 +66,13 @@ ConfigOptions::ConfigOptions(CLI::App& command) : command_(command) {
            .add_option("--events", events_path_,
                        "Write what connections decide and why to this file, a JSON object a line")
            ->type_name("FILE"));
+  keep(
+      command.add_option("--metrics", metrics_, "Serve metrics for Prometheus there, such as 127.0.0.1:9464")
+          ->check([](const std::string& text) {
+            const auto address = service::parse_http_address(text);
+            return address ? std::string() : address.error();
+          })
+          ->type_name("ADDRESS"));
   keep(command.add_option("--scheduler", scheduler_, "How data are spread over the paths")
            ->check(is_one_of(mptcp::scheduler_names)));
   keep(command.add_option("--congestion-control", congestion_control_, "How fast each path may be")
@@ -134,6 +142,7 @@ tl::expected<service::Config, std::string> ConfigOptions::resolve() const {
   }
   if (!capture_path_.empty()) config.capture_path = capture_path_;
   if (!events_path_.empty()) config.events_path = events_path_;
+  if (!metrics_.empty()) config.metrics.listen = metrics_;
   if (!scheduler_.empty()) config.host.connection.scheduler = scheduler_;
   if (!congestion_control_.empty()) config.host.connection.congestion_control = congestion_control_;
   if (no_multipath_) config.host.connection.is_multipath = false;

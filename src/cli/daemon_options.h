@@ -29,8 +29,8 @@ class ConfigOptions {
  private:
   CLI::App& command_;
   std::vector<CLI::Option*> options_;
-  std::string config_path_, policy_path_, capture_path_, events_path_, scheduler_, congestion_control_,
-      log_level_, device_, firewall_;
+  std::string config_path_, policy_path_, capture_path_, events_path_, metrics_, scheduler_,
+      congestion_control_, log_level_, device_, firewall_;
   std::vector<std::string> addresses_, kernel_addresses_, interfaces_, gateways_, plugins_;
   bool no_multipath_ = false, checksum_ = false;
 };

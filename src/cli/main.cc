@@ -17,6 +17,8 @@ Examples:
   braid up                                         one Braid for the machine's programs; `braid down`
   braid ss                                         connections, and what each of their paths does
   braid endpoint change id 2 backup                keep a path in reserve
+  braid monitor                                    the same, and rates, live
+  braid why last                                   what a connection decided, and why, in sentences
   braid pm monitor                                 what happens to paths, as it happens
   braid sim scenario.toml                          a network on a virtual clock
   braid sweep scenario.toml --vary seed=1..9       the same with many values, as one table
@@ -44,6 +46,9 @@ int main(int argc, char** argv) {
   braid::cli::add_pm(app, exit_status);
   braid::cli::add_policy(app, exit_status);
   braid::cli::add_config(app, exit_status);
+  braid::cli::add_monitor(app, exit_status);
+  braid::cli::add_events(app, exit_status);
+  braid::cli::add_why(app, exit_status);
   braid::cli::add_cleanup(app, exit_status);
   braid::cli::add_sim(app, exit_status);
   braid::cli::add_sweep(app, exit_status);

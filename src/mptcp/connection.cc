@@ -184,6 +184,7 @@ bool Connection::set_scheduler(std::string_view name, Time now) {
   if (made == nullptr) return false;
   impl_->scheduler = std::move(made);
   impl_->config.scheduler = name;
+  if (impl_->is_logged()) impl_->log({.kind = Decision::Kind::kSchedulerChanged, .why = name});
   impl_->begin_copies();
   impl_->env.wake(*this);
   return true;
@@ -195,6 +196,7 @@ bool Connection::set_congestion_control(std::string_view name, Time now) {
   if (group == nullptr && tcp::make_congestion_control(name, impl_->config.subflow.mss) == nullptr)
     return false;
   impl_->config.congestion_control = name;
+  if (impl_->is_logged()) impl_->log({.kind = Decision::Kind::kCongestionControlChanged, .why = name});
   // The old group outlives the old controllers.
   std::swap(impl_->group, group);
   for (const auto& subflow : impl_->subflows) {
@@ -268,10 +270,12 @@ void Connection::on_icmp_for(tcp::Subflow& subflow, const wire::IcmpError& icmp,
 bool Connection::on_join(const wire::TcpSegment& syn, const wire::MpJoinSyn& join, wire::ResetReason& reason,
                          Time now) {
   impl_->now = now;
-  const bool is_taken = impl_->on_join(syn, join, reason);
+  std::string_view detail;
+  const bool is_taken = impl_->on_join(syn, join, reason, detail);
   if (!is_taken && impl_->is_logged())
     impl_->log({.kind = Decision::Kind::kJoinRefused,
                 .why = to_string(reason),
+                .detail = detail,
                 .address = syn.tuple.remote.address});
   return is_taken;
 }
@@ -354,6 +358,7 @@ void Connection::on_retransmission_timeout(tcp::Subflow& subflow, uint32_t count
   impl_->counters().add(Counter::kSubflowStale);
   const uint64_t offered = impl_->offer_to_others(stalled);
   impl_->make_paths_due();
+  stalled.is_doubt_confirmed = true;
   if (count == 1 && impl_->is_logged())
     impl_->log({.kind = Decision::Kind::kPathStalled, .amount = offered}, stalled);
   impl_->update_probe_limits();
@@ -391,7 +396,17 @@ void Connection::on_closed(tcp::Subflow& subflow, tcp::CloseReason reason, Time)
 // ---- PathActions
 
 bool Connection::open_subflow(const SubflowRequest& request) {
-  return impl_->open_subflow(request) == PathError::kNone;
+  const PathError error = impl_->open_subflow(request);
+  if (error == PathError::kNone) return true;
+  if (impl_->is_logged())
+    impl_->log(
+        {.kind = Decision::Kind::kPathWithheld,
+         .why = to_string(error),
+         .address = request.local.address.is_unspecified() ? request.remote.address : request.local.address});
+  return false;
+}
+void Connection::on_withheld(Withheld why) {
+  if (impl_->is_logged()) impl_->log({.kind = Decision::Kind::kPathWithheld, .why = to_string(why)});
 }
 void Connection::close_subflow(uint8_t index) { impl_->close_subflow(index); }
 void Connection::set_backup(uint8_t index, bool is_backup) { impl_->set_backup(index, is_backup); }

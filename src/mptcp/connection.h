@@ -295,6 +295,8 @@ class Connection final : public tcp::Upper, public PathActions {
   bool is_dirty = false;
   uint64_t host_id = 0;
   void* host_context = nullptr;
+  /// For the DecisionLog's use, who only sees a const connection: under which number it keeps this one.
+  mutable uint64_t log_number = 0;
 
   // ---- tcp::Upper
   uint32_t poll_data(tcp::Subflow& subflow, uint32_t max_bytes, Time now) override;
@@ -322,6 +324,7 @@ class Connection final : public tcp::Upper, public PathActions {
   bool announce(uint8_t id, const wire::IpAddress& address, uint16_t port) override;
   void withdraw(uint8_t id) override;
   bool are_paths_due() const override;
+  void on_withheld(Withheld why) override;
   void set_timer(Time at) override;
 
   /// connection_impl.h: not for callers.

@@ -277,7 +277,9 @@ struct Connection::Impl {
   std::optional<wire::FastOpenCookie> fast_open_answer(uint32_t attempt, size_t space) const;
 
   // ---- join.cc
-  bool on_join(const wire::TcpSegment& syn, const wire::MpJoinSyn& join, wire::ResetReason& reason);
+  /// `detail`: what is behind a refusal, for people.
+  bool on_join(const wire::TcpSegment& syn, const wire::MpJoinSyn& join, wire::ResetReason& reason,
+               std::string_view& detail);
   PathError open_subflow(SubflowRequest request);
   tcp::SegmentVerdict on_join_syn_ack(MptcpSubflow& subflow, const wire::TcpSegment& segment);
   tcp::SegmentVerdict on_join_segment(MptcpSubflow& subflow, const wire::TcpSegment& segment);

@@ -27,8 +27,14 @@ std::string_view to_string(Decision::Kind kind) {
       return "subflow-up";
     case Kind::kSubflowEnded:
       return "subflow-ended";
+    case Kind::kPathWithheld:
+      return "path-withheld";
+    case Kind::kJoinsDenied:
+      return "joins-denied";
     case Kind::kPathDoubted:
       return "path-doubted";
+    case Kind::kPathTrusted:
+      return "path-trusted";
     case Kind::kPathStalled:
       return "path-stalled";
     case Kind::kPathRecovered:
@@ -47,6 +53,10 @@ std::string_view to_string(Decision::Kind kind) {
       return "reinjected";
     case Kind::kPenalised:
       return "penalised";
+    case Kind::kSchedulerChanged:
+      return "scheduler-changed";
+    case Kind::kCongestionControlChanged:
+      return "congestion-control-changed";
     case Kind::kFailed:
       return "failed";
     case Kind::kClosed:
@@ -56,8 +66,11 @@ std::string_view to_string(Decision::Kind kind) {
 }
 
 std::string to_json_members(const Connection& connection, const Decision& decision) {
-  std::string out = fmt::format(R"("connection":"{:08x}","event":"{}")", connection.local_token(),
-                                to_string(decision.kind));
+  return to_json_members(connection.local_token(), decision);
+}
+
+std::string to_json_members(Token token, const Decision& decision) {
+  std::string out = fmt::format(R"("connection":"{:08x}","event":"{}")", token, to_string(decision.kind));
   if (decision.subflow.has_value()) out += fmt::format(R"(,"subflow":{})", *decision.subflow);
   out += fmt::format(R"(,"local":"{}","remote":"{}")", decision.tuple.local.to_string(),
                      decision.tuple.remote.to_string());
@@ -78,11 +91,16 @@ std::string to_json_members(const Connection& connection, const Decision& decisi
     case Decision::Kind::kReinjected:
       out += fmt::format(R"(,"bytes":{})", decision.amount);
       break;
+    case Decision::Kind::kSubflowEnded:
+      out += fmt::format(R"(,"sent_bytes":{},"received_bytes":{})", decision.sent_bytes,
+                         decision.received_bytes);
+      break;
     default:
       break;
   }
   // All that are given are words of ours: nothing in them has to be escaped.
   if (!decision.why.empty()) out += fmt::format(R"(,"why":"{}")", decision.why);
+  if (!decision.detail.empty()) out += fmt::format(R"(,"detail":"{}")", decision.detail);
   if (!decision.packet.empty()) out += fmt::format(R"(,"packet":"{}")", decision.packet);
   return out;
 }
@@ -97,6 +115,9 @@ void Connection::Impl::log(Decision decision, const MptcpSubflow& subflow) {
   decision.local_id = subflow.local_id;
   decision.remote_id = subflow.remote_id;
   decision.is_backup = subflow.is_backup();
+  decision.sent_bytes = subflow.data_sent_bytes;
+  decision.received_bytes = subflow.data_received_bytes;
+  decision.retransmitted_bytes = subflow.recovery().totals().retransmitted_bytes;
   decision.tuple = subflow.tuple();
   env.decision_log()->on_decision(self, decision, now);
 }

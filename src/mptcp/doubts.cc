@@ -42,12 +42,15 @@ void Connection::Impl::advance_doubts() {
     if (subflow->is_doubted && has_sign_of_life(*subflow)) {
       subflow->is_doubted = false;
       if (subflow->is_stalled()) continue;
+      // After a timeout that it answered again is said already.
+      if (is_logged() && !subflow->is_doubt_confirmed) log({.kind = Decision::Kind::kPathTrusted}, *subflow);
       sending.reinjections.forget(subflow->index);
       subflow->reinjected_to = subflow->snd_una();
       is_another_round_due = true;
     } else if (doubt_deadline(*subflow) <= now) {
       subflow->is_doubted = true;
       subflow->doubted_at = now;
+      subflow->is_doubt_confirmed = false;
       const uint64_t offered = offer_to_others(*subflow);
       if (is_logged()) log({.kind = Decision::Kind::kPathDoubted, .amount = offered}, *subflow);
     }

@@ -249,6 +249,7 @@ void Connection::Impl::establish() {
   negotiation.state = MultipathState::kEstablished;
   counters().add(Counter::kCurrEstab);
   if (is_logged()) log({.kind = Decision::Kind::kMultipath});
+  if (is_logged() && !negotiation.may_join_initial) log({.kind = Decision::Kind::kJoinsDenied});
   MptcpSubflow* first = initial();
   if (first == nullptr || first->is_closed || closing.are_subflows_closing) return;
   path_manager = make_path_manager(config.path_manager, env.path_config(), self, config.labels);

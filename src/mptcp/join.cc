@@ -6,10 +6,11 @@
 namespace braid::mptcp {
 
 bool Connection::Impl::on_join(const wire::TcpSegment& syn, const wire::MpJoinSyn& join,
-                               wire::ResetReason& reason) {
+                               wire::ResetReason& reason, std::string_view& detail) {
   counters().add(Counter::kJoinSynRx);
   if (join.backup) counters().add(Counter::kJoinSynBackupRx);
   reason = wire::ResetReason::kMptcpSpecific;
+  detail = "it is closing, or no Multipath TCP connection any more";
   const bool is_open =
       negotiation.state == MultipathState::kEstablished && !closing.is_over && !closing.are_subflows_closing;
   if (!is_open || path_manager == nullptr) return false;
@@ -21,9 +22,12 @@ bool Connection::Impl::on_join(const wire::TcpSegment& syn, const wire::MpJoinSy
   const bool is_denied = config.deny_join_initial && syn.tuple.local == local;
   if (is_denied || living >= limit || !path_manager->may_accept_join()) {
     counters().add(Counter::kJoinRejected);
+    detail = is_denied ? "deny_join_initial: only announced addresses take joins"
+                       : "the limit of subflows is reached";
     return false;
   }
   reason = wire::ResetReason::kLackOfResources;
+  detail = "that pair of addresses and ports is in use";
   MptcpSubflow* subflow = add_subflow(syn.tuple, label_of(syn));
   if (subflow == nullptr) return false;
   subflow->join = JoinState::kSynReceived;

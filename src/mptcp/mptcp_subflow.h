@@ -74,6 +74,7 @@ struct MptcpSubflow final : tcp::Subflow {
   bool is_suspected = false;
   bool is_doubted = false;  // its ACKs are overdue: nothing new for it before there is a sign of life
   Time doubted_at{};
+  bool is_doubt_confirmed = false;  // a retransmission timeout followed
   Time penalised_at{};
   UsualRate usual_rate;
   uint64_t data_sent_bytes = 0, data_received_bytes = 0, reinjected_bytes = 0;
@@ -97,7 +98,8 @@ struct MptcpSubflow final : tcp::Subflow {
   bool has_lost_race = false;  // its first SYN was not the one that was answered first
   bool has_path_keepalive = false;
   tcp::CloseReason close_reason_seen = tcp::CloseReason::kNone;
-  std::optional<SubflowEnd> end;  // why we closed it, if we did
+  std::optional<SubflowEnd> end;                        // why we closed it, if we did
+  std::optional<wire::ResetReason> peers_reset_reason;  // its RST said so
 
   /// Nothing comes back, by a timeout's measure or sooner by ours.
   bool is_silent() const { return is_stalled() || is_doubted; }

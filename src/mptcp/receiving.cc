@@ -25,7 +25,10 @@ SegmentVerdict Connection::Impl::on_segment(MptcpSubflow& subflow, const wire::T
   if (segment.flags.rst) {
     if (const auto* fastclose = wire::find<wire::MpFastclose>(options))
       return on_fastclose(subflow, *fastclose, segment);
-    if (wire::find<wire::MpTcpRst>(options) != nullptr) counters().add(Counter::kMpRstRx);
+    if (const auto* reset = wire::find<wire::MpTcpRst>(options)) {
+      counters().add(Counter::kMpRstRx);
+      subflow.peers_reset_reason = reset->reason;
+    }
     // It says why; what that subflow had sent is repeated anyway.
     if (wire::find<wire::MpFail>(options) != nullptr) counters().add(Counter::kMpFailRx);
     return SegmentVerdict::kAccept;

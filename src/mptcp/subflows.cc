@@ -247,7 +247,10 @@ void Connection::Impl::reap() {
 void Connection::Impl::on_subflow_gone(MptcpSubflow& subflow) {
   if (subflow.has_lost_race) return;
   if (is_logged())
-    log({.kind = Decision::Kind::kSubflowEnded, .why = to_string(end_of(subflow)), .amount = subflow.was_up},
+    log({.kind = Decision::Kind::kSubflowEnded,
+         .why = to_string(end_of(subflow)),
+         .detail = subflow.peers_reset_reason ? to_string(*subflow.peers_reset_reason) : std::string_view(),
+         .amount = subflow.was_up},
         subflow);
   take_back_syn_data(subflow);
   sending.retransmitted_bytes += subflow.recovery().totals().retransmitted_bytes;

@@ -14,6 +14,7 @@
 #include "config/toml_reader.h"
 #include "plugin/plugins.h"
 #include "service/config_check.h"
+#include "service/http_server.h"
 
 namespace braid::service {
 
@@ -110,6 +111,23 @@ void read_network(TomlTable table, io::NetworkConfig& network) {
   table.refuse_others();
 }
 
+void read_history(TomlTable table, HistoryLimits& history) {
+  table.read_size("memory", history.memory_bytes, 0, uint64_t{4} << 30);
+  table.read("decisions", history.decisions, 8, 65536);
+  table.read("closed_connections", history.closed_connections, 0, 10'000'000);
+  table.read_duration("closed_for", history.closed_for);
+  table.refuse_others();
+}
+
+void read_metrics(TomlTable table, MetricsSettings& metrics) {
+  table.read("listen", metrics.listen);
+  if (!metrics.listen.empty())
+    if (const auto address = parse_http_address(metrics.listen); !address)
+      table.complain("listen", address.error());
+  table.read("connections", metrics.connections, 0, 100'000);
+  table.refuse_others();
+}
+
 void read_sockets(TomlTable table, SocketSettings& sockets, host::HostConfig& host) {
   table.read("syn_cookies", host.syn_cookies);
   table.read("kernel_fallback", sockets.kernel_fallback);
@@ -195,8 +213,8 @@ void read_listens(const toml::table& root, std::vector<ListenSpec>& listens, Tom
 }
 
 void refuse_other_tables(const toml::table& root, TomlErrors& errors) {
-  const std::vector<std::string_view> tables = {"connection", "limits",   "network", "sockets",
-                                                "daemon",     "endpoint", "listen",  "rule"};
+  const std::vector<std::string_view> tables = {"connection", "limits",  "network",  "sockets", "daemon",
+                                                "history",    "metrics", "endpoint", "listen",  "rule"};
   for (const auto& [key, node] : root) {
     if (std::ranges::count(tables, key.str()) > 0) continue;
     const std::string_view meant = closest(key.str(), tables);
@@ -270,6 +288,8 @@ CheckedConfig check_config(std::string_view text, std::string_view name) {
   read_network(table("network"), config.network);
   read_sockets(table("sockets"), config.sockets, config.host);
   read_daemon(table("daemon"), config);
+  read_history(table("history"), config.history);
+  read_metrics(table("metrics"), config.metrics);
   read_endpoints(root, config.host.paths.endpoints, errors);
   read_listens(root, config.listens, errors);
   read_rules(root, config.policy, errors);

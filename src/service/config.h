@@ -9,7 +9,9 @@
 
 #include "host/host.h"
 #include "io/network.h"
+#include "service/connection_history.h"
 #include "service/listen_spec.h"
+#include "service/metrics_page.h"
 #include "service/policy.h"
 
 namespace braid::service {
@@ -33,6 +35,8 @@ struct Config {
   host::HostConfig host;             // [connection], [limits], [[endpoint]]
   io::NetworkConfig network;         // [network]
   SocketSettings sockets;            // [sockets]
+  HistoryLimits history;             // [history]
+  MetricsSettings metrics;           // [metrics]
   std::string socket_path;           // [daemon] socket; empty: $BRAID_SOCKET or the default
   std::string capture_path;          // [daemon] pcap: a pcap file; empty: none
   std::string log_level = "info";    // [daemon] log_level

@@ -88,7 +88,8 @@ const ConfigKey kKeys[] = {
      VALUE(gateways(config.network))},
     {"[network]", "firewall", kPlain, "name",
      "where one drops forwarded packets, as Braid's are: let through what Braid sends and what comes to its "
-     "ephemeral ports (`\"replies\"`), also connections to ports that its programs listen on (`\"open\"`), or "
+     "ephemeral ports (`\"replies\"`), also connections to ports that its programs listen on (`\"open\"`), "
+     "or "
      "nothing (`\"leave\"`)",
      VALUE(firewall_words().at(static_cast<size_t>(config.network.firewall)))},
     {"[network]", "device", kPlain, "name", "name of the TUN device; `%d` is the first free number",
@@ -122,7 +123,7 @@ const ConfigKey kKeys[] = {
      VALUE(unless_empty(config.capture_path))},
     {"[daemon]", "events", kPlain, "path",
      "write what connections decide and why to this file, a JSON object a line ([the event "
-     "log](simulator.md#the-event-log))",
+     "log](simulator.md#the-event-log)); `braid events` shows the same without a file",
      VALUE(unless_empty(config.events_path))},
     {"[daemon]", "plugins", kPlain, "array of paths",
      "shared objects with schedulers or congestion controls, loaded before the rest of the file is read "
@@ -131,6 +132,27 @@ const ConfigKey kKeys[] = {
     {"[daemon]", "log_level", kPlain, "name",
      "`\"trace\"`, `\"debug\"`, `\"info\"`, `\"warn\"`, `\"error\"`, `\"critical\"`, `\"off\"`",
      VALUE(config.log_level)},
+    {"[history]", "memory", kSize, "0 to 4 GiB",
+     "of all histories together; when it is full the oldest closed connection is forgotten, then the oldest "
+     "open one. `0`: nothing is kept",
+     VALUE(config.history.memory_bytes)},
+    {"[history]", "decisions", kPlain, "8 to 65536",
+     "of one connection: the first quarter and the latest of the rest are kept, and how many there were in "
+     "between. Several alike count as one",
+     VALUE(config.history.decisions)},
+    {"[history]", "closed_connections", kPlain, "0 to 10000000", "so many closed ones are kept",
+     VALUE(config.history.closed_connections)},
+    {"[history]", "closed_for", kDuration, "duration", "for so long",
+     VALUE(std::chrono::duration<double>(config.history.closed_for).count())},
+    {"[metrics]", "listen", kPlain, "address and port, or unix:path",
+     "where the page is served: a port of a loopback address, `\"127.0.0.1:9464\"` or `\"[::1]:9464\"`, or a "
+     "Unix socket, `\"unix:/run/braid/metrics.sock\"` (mode 0660). An address that others could reach is "
+     "refused: the page has neither encryption nor a password",
+     VALUE(unless_empty(config.metrics.listen))},
+    {"[metrics]", "connections", kPlain, "0 to 100000",
+     "so many connections at most have lines of their own, with their token and ends as labels. Each new "
+     "connection is then a new series to the collector: for a laboratory, not for a busy server",
+     VALUE(config.metrics.connections)},
     {"[[listen]]", "port", kPlain, "1 to 65535", "the port, on all of Braid's addresses", VALUE(nullptr),
      "needed"},
     {"[[listen]]", "address", kPlain, "address", "on this one only", VALUE(nullptr), "all"},

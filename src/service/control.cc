@@ -84,6 +84,8 @@ tl::expected<nlohmann::json, std::string> ControlClient::next_event() {
   }
 }
 
+std::deque<nlohmann::json> ControlClient::take_events() { return std::exchange(events_, {}); }
+
 tl::expected<nlohmann::json, std::string> ControlClient::next_line() {
   size_t end = 0;
   while ((end = received_.find('\n')) == std::string::npos) {

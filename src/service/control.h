@@ -11,8 +11,8 @@
 //                             *_us, endpoints as text; "owner" is {"pid", "uid"} of the program
 //   {"command": "counters"}  {NAME: value, ...}, MIB names
 //   {"command": "uplinks"}   {"up": true, "pid", "device", "uplinks": [{"name", "kind", "up", "mtu",
-//                             "addresses": [{"address": "192.0.2.1/24", "preferred", "endpoint": its ID or 0}],
-//                             "default_routes": [{"family", "gateway"?, "source": "main", "table N",
+//                             "addresses": [{"address": "192.0.2.1/24", "preferred", "endpoint": its ID or
+//                             0}], "default_routes": [{"family", "gateway"?, "source": "main", "table N",
 //                             "configured" or "assumed"}]}], "unused": [{"name", "reason"}],
 //                             "firewall_chains": ["ip filter FORWARD"], "warnings": [TEXT]}
 //   {"command": "endpoint", "action": "show"}      [{"id", "address", "port", "interface", "flags": [...]}]
@@ -34,6 +34,16 @@
 //   {"command": "pm", "action": "close", "token", "subflow"}                             {}
 //   {"command": "pm", "action": "set", "token", "subflow", "backup"}                     {}
 //                             "token": ours, as a number or eight hexadecimal digits; docs/path-managers.md
+//   {"command": "why"}       {"connections": [...]}: those whose decisions are known, oldest first: "token",
+//                             "local", "remote", "state" (opening, open, closed, failed), "is_server",
+//                             "is_multipath", "begun_s", "over_s", "begun_unix_s", "sent_bytes",
+//                             "received_bytes", "decisions"; with "failed": true only those that failed
+//   {"command": "why", "connection", "failed"?}    {"connection": {...}, "history": [{"after_s", "count",
+//                             "last_after_s", "text", and the members of the event log}], "left_out",
+//                             "now": [sentences]}; "connection": a token, "LOCAL->REMOTE", an end, or "last"
+//   {"command": "events", "action": "show", "last"?, "connection"?}    {"events": [...]}: the latest, as the
+//                             event log has them, with "text"
+//   {"command": "events", "action": "follow", ...}    the same; those that happen from then on follow
 //   {"command": "stop"}      {}: the daemon ends
 #pragma once
 
@@ -63,8 +73,10 @@ class ControlClient {
 
   /// Sends the request and waits for its answer: what "result" holds, or what "error" says.
   tl::expected<nlohmann::json, std::string> call(const nlohmann::json& request);
-  /// After a "pm" "subscribe": waits for the next event.
+  /// After a "pm" "subscribe" or an "events" "follow": waits for the next event.
   tl::expected<nlohmann::json, std::string> next_event();
+  /// The events that came before the last answer; does not wait.
+  std::deque<nlohmann::json> take_events();
 
  private:
   explicit ControlClient(int fd) : fd_(fd) {}

@@ -124,10 +124,15 @@ std::string describe(host::Error error) {
 }  // namespace
 
 ControlCommands::ControlCommands(io::LiveHost& live, io::Network& network, const SocketService& sockets,
-                                 std::function<void()> stop)
-    : live_(live), network_(network), sockets_(sockets), stop_(std::move(stop)), started_(live.now()) {}
+                                 ConnectionHistories& histories, std::function<void()> stop)
+    : live_(live),
+      network_(network),
+      sockets_(sockets),
+      history_(live.host(), histories),
+      stop_(std::move(stop)),
+      started_(live.now()) {}
 
-ControlCommands::Result ControlCommands::run(const json& request, bool& wants_events) {
+ControlCommands::Result ControlCommands::run(const json& request, Subscriptions& subscriptions) {
   const std::string command = request["command"].get<std::string>();
   if (command == "status") return status();
   if (command == "ss") return ss();
@@ -136,13 +141,15 @@ ControlCommands::Result ControlCommands::run(const json& request, bool& wants_ev
   if (command == "endpoint") return endpoint(request);
   if (command == "limits") return limits(request);
   if (command == "set") return set(request);
-  if (command == "pm") return pm(request, wants_events);
+  if (command == "pm") return pm(request, subscriptions);
+  if (command == "why") return history_.why(request, live_.now());
+  if (command == "events") return history_.events(request, subscriptions, live_.now());
   if (command == "stop") {
     stop_();
     return json::object();
   }
-  const std::string_view meant = config::closest(
-      command, {"status", "ss", "counters", "uplinks", "endpoint", "limits", "set", "pm", "stop"});
+  const std::string_view meant = config::closest(command, {"status", "ss", "counters", "uplinks", "endpoint",
+                                                           "limits", "set", "pm", "why", "events", "stop"});
   return tl::unexpected(
       meant.empty() ? fmt::format("there is no command \"{}\"", command)
                     : fmt::format("there is no command \"{}\"; did you mean \"{}\"?", command, meant));
@@ -194,9 +201,9 @@ json ControlCommands::ss() const {
   return {{"connections", std::move(connections)}, {"listeners", std::move(listeners)}};
 }
 
-ControlCommands::Result ControlCommands::pm(const json& request, bool& wants_events) {
+ControlCommands::Result ControlCommands::pm(const json& request, Subscriptions& subscriptions) {
   if (const auto action = request.find("action"); action != request.end() && *action == "subscribe") {
-    wants_events = true;
+    subscriptions.add(Feed::kPaths);
     return json{{"connections", ss()["connections"]}};
   }
   return run_path_command(live_.host(), request, live_.now());

@@ -8,6 +8,8 @@
 
 #include "io/live_host.h"
 #include "io/network.h"
+#include "service/control_server.h"
+#include "service/history_commands.h"
 #include "service/socket_service.h"
 
 namespace braid::service {
@@ -15,9 +17,9 @@ namespace braid::service {
 class ControlCommands {
  public:
   ControlCommands(io::LiveHost& live, io::Network& network, const SocketService& sockets,
-                  std::function<void()> stop);
+                  ConnectionHistories& histories, std::function<void()> stop);
 
-  tl::expected<nlohmann::json, std::string> run(const nlohmann::json& request, bool& wants_events);
+  tl::expected<nlohmann::json, std::string> run(const nlohmann::json& request, Subscriptions& subscriptions);
 
  private:
   using Result = tl::expected<nlohmann::json, std::string>;
@@ -29,11 +31,12 @@ class ControlCommands {
   Result change_endpoint(const nlohmann::json& request);
   Result limits(const nlohmann::json& request);
   Result set(const nlohmann::json& request);
-  Result pm(const nlohmann::json& request, bool& wants_events);
+  Result pm(const nlohmann::json& request, Subscriptions& subscriptions);
 
   io::LiveHost& live_;
   io::Network& network_;
   const SocketService& sockets_;
+  HistoryCommands history_;
   std::function<void()> stop_;
   Time started_;
 };

@@ -104,7 +104,7 @@ bool ControlServer::read_lines(Client& client) {
   client.input.append(buffer.data(), static_cast<size_t>(n));
   size_t end = 0;
   while ((end = client.input.find('\n')) != std::string::npos) {
-    client.output += answer(client.input.substr(0, end), client.wants_events) + "\n";
+    client.output += answer(client.input.substr(0, end), client.subscriptions) + "\n";
     client.input.erase(0, end + 1);
   }
   return client.input.size() <= kLongestLine;
@@ -119,16 +119,23 @@ bool ControlServer::flush(Client& client) {
   return true;
 }
 
-bool ControlServer::has_subscribers() const {
-  return std::ranges::any_of(clients_, [](const auto& entry) { return entry.second->wants_events; });
+bool ControlServer::has_subscribers(Feed feed) const {
+  return std::ranges::any_of(clients_,
+                             [&](const auto& entry) { return entry.second->subscriptions.has(feed); });
+}
+
+size_t ControlServer::subscriber_count() const {
+  return static_cast<size_t>(std::ranges::count_if(
+      clients_, [](const auto& entry) { return entry.second->subscriptions.feeds != 0; }));
 }
 
 // May come from inside of a connection: nothing is sent, and nobody removed, before the loop's next round.
-void ControlServer::publish(const std::string& line) {
+void ControlServer::publish(Feed feed, const std::string& line) {
   for (const auto& [fd, client] : clients_) {
-    if (!client->wants_events) continue;
+    if (!client->subscriptions.has(feed)) continue;
     if (client->output.size() + line.size() > kMostUnread) {
       ++client->lost_events;
+      ++all_lost_events_;
       continue;
     }
     if (client->lost_events > 0) {
@@ -140,13 +147,13 @@ void ControlServer::publish(const std::string& line) {
   }
 }
 
-std::string ControlServer::answer(const std::string& line, bool& wants_events) const {
+std::string ControlServer::answer(const std::string& line, Subscriptions& subscriptions) const {
   const nlohmann::json request = nlohmann::json::parse(line, nullptr, false);
   tl::expected<nlohmann::json, std::string> result =
       tl::unexpected(std::string("a request is a JSON object with a \"command\""));
   if (request.is_object() && request.contains("command") && request["command"].is_string()) {
     try {
-      result = handler_(request, wants_events);
+      result = handler_(request, subscriptions);
     } catch (const nlohmann::json::exception& wrong) {  // a member of another type than it should have
       result = tl::unexpected(std::string(wrong.what()));
     }

@@ -27,9 +27,10 @@ class Control : public testing::Test {
     EXPECT_NE(mkdtemp(directory_.data()), nullptr);
     path = directory_ + "/control";
     server = std::make_unique<ControlServer>(
-        loop, [](const json& request, bool& wants_events) -> tl::expected<json, std::string> {
+        loop, [](const json& request, Subscriptions& subscriptions) -> tl::expected<json, std::string> {
           if (request["command"] == "text") return json(request.value("action", std::string("none")));
-          if (request["command"] == "subscribe") wants_events = true;
+          if (request["command"] == "subscribe") subscriptions.add(Feed::kPaths);
+          if (request["command"] == "follow") subscriptions.add(Feed::kDecisions);
           if (request["command"] == "refuse") return tl::unexpected(std::string("no"));
           json answer = request;
           answer["seen"] = true;
@@ -100,13 +101,30 @@ TEST_F(Control, EventsGoToThoseThatWantThem) {
   ASSERT_TRUE(subscriber && other);
   ASSERT_TRUE(subscriber->call({{"command", "subscribe"}}).has_value());
   ASSERT_TRUE(other->call({{"command", "echo"}}).has_value());
-  loop.post([this] { server->publish(R"({"event":"one"})"); });
-  loop.post([this] { server->publish(R"({"event":"two"})"); });
+  loop.post([this] { server->publish(Feed::kPaths, R"({"event":"one"})"); });
+  loop.post([this] { server->publish(Feed::kPaths, R"({"event":"two"})"); });
   EXPECT_EQ((*subscriber->next_event())["event"], "one");
   // An answer that comes after an event does not take its place, nor the event that of the answer.
   EXPECT_EQ((*subscriber->call({{"command", "echo"}, {"number", 3}}))["number"], 3);
   EXPECT_EQ((*subscriber->next_event())["event"], "two");
   EXPECT_EQ((*other->call({{"command", "echo"}, {"number", 4}}))["number"], 4);
+}
+
+TEST_F(Control, AClientGetsOnlyTheEventsThatItAskedFor) {
+  auto paths = ControlClient::connect(path), decisions = ControlClient::connect(path);
+  ASSERT_TRUE(paths && decisions);
+  ASSERT_TRUE(paths->call({{"command", "subscribe"}}).has_value());
+  ASSERT_TRUE(decisions->call({{"command", "follow"}}).has_value());
+  loop.post([this] {
+    server->publish(Feed::kPaths, R"({"event":"path"})");
+    server->publish(Feed::kDecisions, R"({"event":"decision"})");
+    server->publish(Feed::kPaths, R"({"event":"path"})");
+  });
+  EXPECT_EQ((*decisions->next_event())["event"], "decision");
+  ASSERT_TRUE(decisions->call({{"command", "echo"}}).has_value());
+  EXPECT_TRUE(decisions->take_events().empty());
+  EXPECT_EQ((*paths->next_event())["event"], "path");
+  EXPECT_EQ((*paths->next_event())["event"], "path");
 }
 
 TEST_F(Control, OneThatDoesNotReadIsToldWhatItMissed) {
@@ -117,7 +135,7 @@ TEST_F(Control, OneThatDoesNotReadIsToldWhatItMissed) {
   const auto publish = [&](int count) {
     std::promise<void> done;
     loop.post([&] {
-      for (int i = 0; i < count; ++i) server->publish(line);
+      for (int i = 0; i < count; ++i) server->publish(Feed::kPaths, line);
       done.set_value();
     });
     done.get_future().wait();
@@ -147,7 +165,7 @@ TEST_F(Control, OnlyTheOwnerMayAsk) {
 
 TEST_F(Control, ASecondServerDoesNotTakeThePath) {
   io::EventLoop other;
-  ControlServer second(other, [](const json&, bool&) { return json(); });
+  ControlServer second(other, [](const json&, Subscriptions&) { return json(); });
   const auto listening = second.listen(path);
   ASSERT_FALSE(listening.has_value());
   EXPECT_THAT(listening.error().message, HasSubstr("Another daemon"));

@@ -17,13 +17,16 @@
 #include "io/event_loop.h"
 #include "io/live_host.h"
 #include "io/network.h"
+#include "io/service_manager.h"
 #include "service/capture/capture_protocol.h"
 #include "service/capture/capture_server.h"
-#include "io/service_manager.h"
+#include "service/connection_history.h"
 #include "service/control_commands.h"
 #include "service/control_server.h"
+#include "service/decision_events.h"
 #include "service/event_file.h"
 #include "service/listen_relays.h"
+#include "service/metrics_service.h"
 #include "service/path_events.h"
 #include "service/socket_protocol.h"
 #include "service/socket_service.h"
@@ -106,6 +109,7 @@ class Daemon {
   io::Setup<void> make_directory() const;
   CaptureRoute choose_route(const PolicyQuestion& question) const;
   io::Setup<void> listen();
+  io::Setup<void> start_metrics();
   void watch_lifeline();
   void on_signal(uint32_t signal);
   void reload();
@@ -120,6 +124,9 @@ class Daemon {
   io::EventLoop loop_;
   std::unique_ptr<io::SignalSource> signals_;
   std::unique_ptr<EventFile> event_file_;
+  std::unique_ptr<EndedPaths> ended_paths_;
+  std::unique_ptr<ConnectionHistories> histories_;
+  std::unique_ptr<DecisionEvents> decision_events_;
   std::unique_ptr<PathEvents> path_events_;
   std::unique_ptr<io::LiveHost> live_;
   std::unique_ptr<io::Network> network_;
@@ -128,13 +135,16 @@ class Daemon {
   std::unique_ptr<CaptureServer> captures_;
   std::unique_ptr<ControlCommands> commands_;
   std::unique_ptr<ControlServer> control_;
+  std::unique_ptr<MetricsService> metrics_;
 };
 
 // Peers are not left to find out by themselves: their connections are reset. Then down, top to bottom.
 Daemon::~Daemon() {
   manager_.stopping();
   if (live_ != nullptr) live_->host().set_decision_log(event_file_.get());
+  metrics_.reset();
   path_events_.reset();
+  decision_events_.reset();
   control_.reset();
   commands_.reset();
   captures_.reset();
@@ -196,19 +206,36 @@ io::Setup<void> Daemon::start() {
     if (!events) return tl::unexpected(io::SetupError{std::move(events.error())});
     event_file_ = std::move(*events);
   }
+  ended_paths_ = std::make_unique<EndedPaths>(event_file_.get());
+  histories_ = std::make_unique<ConnectionHistories>(options_.config.history, ended_paths_.get());
   if (auto attached = network_->attach(*live_); !attached) return attached;
   sockets_ = std::make_unique<SocketService>(*live_, network_.get(), options_.config.sockets);
   policy_ = options_.config.policy;
   policy_.set_base(live_->host().config().connection);
   sockets_->set_policy(&policy_);
-  commands_ = std::make_unique<ControlCommands>(*live_, *network_, *sockets_, [this] { loop_.stop(); });
-  control_ =
-      std::make_unique<ControlServer>(loop_, [this](const nlohmann::json& request, bool& wants_events) {
-        return commands_->run(request, wants_events);
+  commands_ =
+      std::make_unique<ControlCommands>(*live_, *network_, *sockets_, *histories_, [this] { loop_.stop(); });
+  control_ = std::make_unique<ControlServer>(
+      loop_, [this](const nlohmann::json& request, Subscriptions& subscriptions) {
+        return commands_->run(request, subscriptions);
       });
-  path_events_ = std::make_unique<PathEvents>(*control_, event_file_.get());
+  decision_events_ = std::make_unique<DecisionEvents>(*control_, histories_.get());
+  path_events_ = std::make_unique<PathEvents>(*control_, decision_events_.get());
   live_->host().set_decision_log(path_events_.get());
   if (auto listening = listen(); !listening) return listening;
+  if (auto listening = start_metrics(); !listening) return listening;
+  watch_lifeline();
+  feed_watchdog();
+  manager_.ready(summary());
+  return {};
+}
+
+// The control socket first: it finds out whether another daemon is there.
+io::Setup<void> Daemon::listen() {
+  if (auto listening = control_->listen(options_.socket_path, options_.config.group); !listening)
+    return listening;
+  if (auto listening = sockets_->listen(options_.socket_path + kApplicationSuffix); !listening)
+    return listening;
   captures_ = std::make_unique<CaptureServer>(
       *live_, network_.get(),
       CaptureServer::Settings{.kernel_fallback = options_.config.sockets.kernel_fallback,
@@ -223,17 +250,7 @@ io::Setup<void> Daemon::start() {
     if (auto opened = listens_->open(listen); !opened) return opened;
     spdlog::info("listening on {}", listen.to_string());
   }
-  watch_lifeline();
-  feed_watchdog();
-  manager_.ready(summary());
   return {};
-}
-
-// The control socket first: it finds out whether another daemon is there.
-io::Setup<void> Daemon::listen() {
-  return control_->listen(options_.socket_path, options_.config.group).and_then([this] {
-    return sockets_->listen(options_.socket_path + kApplicationSuffix);
-  });
 }
 
 // A terminal that goes away ends a daemon in its foreground; one with a file to read anew was sent the signal
@@ -269,6 +286,27 @@ void Daemon::feed_watchdog() {
 std::string Daemon::summary() const {
   return fmt::format("Serving programs at {} with {} addresses", options_.socket_path,
                      live_->host().path_config().endpoints.size());
+}
+
+io::Setup<void> Daemon::start_metrics() {
+  if (options_.config.metrics.listen.empty()) return {};
+  metrics_ = std::make_unique<MetricsService>(loop_, options_.config.metrics, [this] {
+    MetricsInput input;
+    input.version = BRAID_VERSION;
+    input.counters = &live_->host().counters();
+    input.connections = live_->host().connections();
+    input.ended = &ended_paths_->by_address();
+    for (const auto& device : live_->devices())
+      input.devices.emplace_back(device->name(), device->counters());
+    input.sockets = sockets_->socket_count();
+    input.listeners = live_->host().listeners().size();
+    input.histories = histories_->size();
+    input.history_bytes = histories_->memory_bytes();
+    input.subscribers = control_->subscriber_count();
+    input.lost_events = control_->lost_events();
+    return input;
+  });
+  return metrics_->listen();
 }
 
 }  // namespace

@@ -69,8 +69,8 @@ std::optional<std::string> to_path_event(const mptcp::Connection& connection, co
 
 void PathEvents::on_decision(const mptcp::Connection& connection, const mptcp::Decision& decision, Time now) {
   if (next_ != nullptr) next_->on_decision(connection, decision, now);
-  if (!control_.has_subscribers()) return;
-  if (const auto line = to_path_event(connection, decision, now)) control_.publish(*line);
+  if (!control_.has_subscribers(Feed::kPaths)) return;
+  if (const auto line = to_path_event(connection, decision, now)) control_.publish(Feed::kPaths, *line);
 }
 
 }  // namespace braid::service

@@ -153,6 +153,24 @@ void EndpointPaths::reconcile(Time now) {
   }
   is_reconciling_ = false;
   arm_timer(now);
+  if (!actions_.are_paths_due()) return;
+  const Withheld why = reason_for_no_more();
+  if (why == said_) return;
+  said_ = why;
+  if (why != Withheld::kNothing) actions_.on_withheld(why);
+}
+
+Withheld EndpointPaths::reason_for_no_more() const {
+  const std::vector<PathRecord>& records = table_.records();
+  const auto is_idle = [](const PathRecord& r) { return r.is_wanted && r.state == PathState::kIdle; };
+  if (!has_room() && std::ranges::any_of(records, is_idle)) return Withheld::kSubflowLimit;
+  const auto is_left_out = [](const Remote& r) { return !r.is_accepted && !r.is_hopeless; };
+  if (std::ranges::any_of(remotes_, is_left_out)) return Withheld::kAddressLimit;
+  const bool is_alone = subflows_.size() <= 1 && std::ranges::none_of(records, [&](const PathRecord& r) {
+                          return r.is_wanted && !r.path.matches(initial_);
+                        });
+  if (!is_alone) return Withheld::kNothing;
+  return may_join_initial_ ? Withheld::kNowhereToGo : Withheld::kNothingAnnounced;
 }
 
 void EndpointPaths::announce_endpoints() {

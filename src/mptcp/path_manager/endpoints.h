@@ -56,6 +56,7 @@ class EndpointPaths final : public PathManager {
   void want_path(const PathEndpoint& endpoint, const wire::Endpoint& remote, uint8_t remote_id);
   void open_due_paths(Time now);
   void arm_timer(Time now);
+  Withheld reason_for_no_more() const;
   void on_address_gone(const PathSubflow& subflow);
 
   bool is_initial_address(const PathEndpoint& endpoint) const;
@@ -74,6 +75,7 @@ class EndpointPaths final : public PathManager {
   std::bitset<256> announced_, removed_;  // endpoints, by ID
   wire::FourTuple initial_;
   Time timer_at_ = kNever;
+  Withheld said_ = Withheld::kNothing;
   bool is_established_ = false;
   bool may_join_initial_ = false;
   bool is_initial_gone_ = false;  // its address was withdrawn once

@@ -65,6 +65,22 @@ std::string_view to_string(SubflowEnd end) {
   return "?";
 }
 
+std::string_view to_string(Withheld why) {
+  switch (why) {
+    case Withheld::kNothing:
+      return "nothing is in the way";
+    case Withheld::kSubflowLimit:
+      return "the limit of subflows is reached";
+    case Withheld::kAddressLimit:
+      return "the limit of announced addresses to act on (add_addr_accepted) is reached";
+    case Withheld::kNowhereToGo:
+      return "this host has no other address that opens paths, and the peer has announced none";
+    case Withheld::kNothingAnnounced:
+      return "the peer takes no joins at its first address, and has announced no other";
+  }
+  return "?";
+}
+
 std::unique_ptr<PathManager> make_path_manager(std::string_view name, const PathConfig& config,
                                                PathActions& actions, std::span<const uint8_t> labels) {
   for (const Entry& entry : kPathManagers)

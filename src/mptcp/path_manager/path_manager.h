@@ -45,6 +45,16 @@ enum class SubflowEnd : uint8_t {
 };
 std::string_view to_string(SubflowEnd end);
 
+/// Why a path manager opens no further path, though it is time for some.
+enum class Withheld : uint8_t {
+  kNothing,           // nothing is in the way
+  kSubflowLimit,      // PathLimits::subflows
+  kAddressLimit,      // PathLimits::add_addr_accepted
+  kNowhereToGo,       // no other address here that opens paths, and none that the peer announced
+  kNothingAnnounced,  // the peer's first address takes no joins, and it announced no other
+};
+std::string_view to_string(Withheld why);
+
 /// A subflow to open.
 struct SubflowRequest {
   wire::Endpoint local;  // an address of this host; unspecified: whichever the route picks. Port 0: any
@@ -69,6 +79,8 @@ class PathActions {
   virtual void withdraw(uint8_t id) = 0;
   /// Whether it is time to open further paths; when it becomes so, on_paths_due comes.
   virtual bool are_paths_due() const { return true; }
+  /// For people who ask why there are no more paths: said when the answer changes.
+  virtual void on_withheld(Withheld) {}
   /// Calls on_timer at that time.
   virtual void set_timer(Time at) = 0;
 };

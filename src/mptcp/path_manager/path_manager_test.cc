@@ -50,6 +50,10 @@ class PathsTest : public testing::Test, protected PathActions {
   bool has_addresses = true;  // the host has those of its endpoints
   void withdraw(uint8_t id) override { log.push_back("withdraw " + std::to_string(id)); }
   void set_timer(Time at) override { timer = at; }
+  bool are_paths_due() const override { return is_due; }
+  void on_withheld(Withheld why) override { withheld.push_back(why); }
+  bool is_due = true;
+  std::vector<Withheld> withheld;
 
   // ---- what happens
   void endpoint(uint8_t id, std::string_view address, std::string_view flags) {
@@ -522,6 +526,56 @@ TEST_F(PathsTest, RandomEventsKeepThePathsWithinBounds) {
       ASSERT_EQ(std::ranges::adjacent_find(pairs), pairs.end()) << "the same pair twice";
     }
   }
+}
+
+// ---- why there are no more: for people
+
+TEST_F(PathsTest, SaysOnceThatTheLimitOfSubflowsIsReached) {
+  config.limits.subflows = 1;
+  endpoint(1, "192.0.2.2", "subflow");
+  endpoint(2, "192.0.2.3", "subflow");
+  establish();
+  join_succeeds();
+  pass(10s);
+  EXPECT_EQ(withheld, std::vector{Withheld::kSubflowLimit});
+}
+
+TEST_F(PathsTest, SaysThatThereIsNoOtherAddress) {
+  establish();
+  EXPECT_EQ(withheld, std::vector{Withheld::kNowhereToGo});
+  // The peer announces one: nothing is in the way any more.
+  config.limits = {.subflows = 2, .add_addr_accepted = 2};
+  paths->on_add_addr(1, ip("198.51.100.2"), 0, now);
+  join_succeeds();
+  EXPECT_EQ(withheld, std::vector{Withheld::kNowhereToGo});
+}
+
+TEST_F(PathsTest, SaysThatThePeerTakesNoJoinsAndAnnouncedNothing) {
+  endpoint(1, "192.0.2.2", "subflow");
+  establish(false);
+  EXPECT_EQ(withheld, std::vector{Withheld::kNothingAnnounced});
+}
+
+TEST_F(PathsTest, SaysThatAnnouncedAddressesAreNotActedOn) {
+  config.limits = {.subflows = 2, .add_addr_accepted = 0};
+  endpoint(1, "192.0.2.2", "subflow");
+  establish();
+  join_succeeds();
+  paths->on_add_addr(1, ip("198.51.100.2"), 0, now);
+  EXPECT_EQ(withheld, std::vector{Withheld::kAddressLimit});
+}
+
+TEST_F(PathsTest, SaysNothingBeforePathsAreDueNorWhenAllAreUp) {
+  is_due = false;
+  config.limits.subflows = 0;
+  endpoint(1, "192.0.2.2", "subflow");
+  establish();
+  EXPECT_TRUE(withheld.empty());
+  is_due = true;
+  config.limits.subflows = 2;
+  paths->on_paths_due(now);
+  join_succeeds();
+  EXPECT_TRUE(withheld.empty());
 }
 
 }  // namespace

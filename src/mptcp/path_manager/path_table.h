@@ -81,6 +81,7 @@ class PathTable {
   /// The record whose join this tuple is.
   PathRecord* find_opening(const wire::FourTuple& tuple);
   std::vector<PathRecord>& records() { return records_; }
+  const std::vector<PathRecord>& records() const { return records_; }
   size_t opening() const;
   /// Whether a join under way may turn out to be over the same pair of addresses.
   bool is_ambiguous(const WantedPath& path) const;
