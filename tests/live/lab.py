@@ -5,6 +5,7 @@ import atexit
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -54,6 +55,19 @@ def wait_for(condition, seconds=10.0, what="condition"):
         if time.monotonic() > end:
             raise TimeoutError(f"waited {seconds} s for {what}")
         time.sleep(0.02)
+
+
+def next_line(process, seconds=30.0):
+    """The next line of a program's output; a test that waits for one in vain fails, and does not hang."""
+    line, end = b"", time.monotonic() + seconds
+    while not line.endswith(b"\n"):
+        if not select.select([process.stdout], [], [], max(0, end - time.monotonic()))[0]:
+            raise TimeoutError(f"waited {seconds} s for a line of {process.args}, got {line}")
+        byte = os.read(process.stdout.fileno(), 1)  # nothing is left in a buffer that select() does not see
+        if not byte:
+            break
+        line += byte
+    return line
 
 
 class Side:

@@ -42,7 +42,7 @@ def net():
 
 
 def ready(process):
-    line = process.stdout.readline()
+    line = lab.next_line(process)
     assert line.strip() == b"ready", (line, process.communicate(timeout=5))
     return process
 
@@ -70,7 +70,8 @@ class Daemon:
     """One for several runs, so that `braid ss` can be asked."""
 
     def __init__(self, side, place, *options):
-        self.side, self.path = side, os.path.join(place, f"{os.getpid()}.sock")
+        self.side, self.path = side, os.path.join(tempfile.mkdtemp(dir=place), "braid.sock")
+        os.chmod(os.path.dirname(self.path), 0o755)
         self.process = side.start(lab.braid_binary(), "daemon", "--socket", self.path, *options)
         lab.wait_for(lambda: os.path.exists(self.path + ".capture") or self.process.poll() is not None, what="daemon")
         assert self.process.poll() is None, self.process.communicate()
@@ -183,7 +184,7 @@ s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     assert PipeWhen.word == b"full"
     # What all the buffers between the two may hold, at the very most; a relay without bounds takes it all.
     assert PipeWhen.number < 64 << 20
-    assert server.stdout.readline().split() == [b"error", b"104"]
+    assert lab.next_line(server).split() == [b"error", b"104"]
 
 
 class PipeWhen:
@@ -196,7 +197,7 @@ class PipeWhen:
         self.reader, self.writer = os.pipe()
 
         def wait():
-            line = process.stdout.readline().split()
+            line = lab.next_line(process).split()
             PipeWhen.word, PipeWhen.number = line[0], int(line[1])
             os.write(self.writer, b"go\n")
             os.close(self.writer)
@@ -214,7 +215,7 @@ s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_000_000)
 s.sendall(b"P" + bytes(3_000_000))
 os._exit(0)
 """)
-    assert server.stdout.readline() == b"3000000\n"
+    assert lab.next_line(server) == b"3000000\n"
 
 
 def test_a_hundred_connections_at_once(net):
@@ -341,7 +342,7 @@ print(listener.accept()[1] == s.getsockname())
 
 def test_a_signal_reaches_the_program(net):
     program = net.client.start(*captured(), "sh", "-c", "trap 'echo caught; exit 5' TERM; echo up; while :; do sleep 0.05; done")
-    assert program.stdout.readline() == b"up\n"
+    assert lab.next_line(program) == b"up\n"
     # To `braid run`, which `ip netns exec` has become.
     os.kill(program.pid, signal.SIGTERM)
     assert program.communicate(timeout=20)[0] == b"caught\n"
@@ -356,7 +357,7 @@ def devices_and_rules(side):
 def test_nothing_is_left(net, killed):
     before = devices_and_rules(net.client)
     program = net.client.start(*captured(), "sh", "-c", "echo up; read line", stdin=subprocess.PIPE)
-    assert program.stdout.readline() == b"up\n"
+    assert lab.next_line(program) == b"up\n"
     assert devices_and_rules(net.client) != before
     if killed == "run":
         os.kill(program.pid, signal.SIGKILL)
@@ -370,14 +371,13 @@ def test_nothing_is_left_by_a_killed_daemon(net, place):
     before = devices_and_rules(net.client)
     daemon = Daemon(net.client, place)
     program = daemon.start(*captured(), "sh", "-c", "echo up; read line; ip -br link", stdin=subprocess.PIPE)
-    assert program.stdout.readline() == b"up\n"
+    assert lab.next_line(program) == b"up\n"
     daemon.process.kill()
     daemon.process.wait()
     # The device went with the daemon's descriptor; outside, the next Braid cleans up.
     assert program.communicate(b"\n", timeout=20)[0].startswith(b"lo ")
     net.client.run(lab.braid_binary(), "cleanup")
     assert devices_and_rules(net.client) == before
-    os.unlink(daemon.path)
 
 
 def test_an_unprivileged_user_is_served_by_a_daemon(net, place):

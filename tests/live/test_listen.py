@@ -46,9 +46,13 @@ class Daemon:
         return json.loads(self.side.run("env", f"BRAID_SOCKET={self.path}", lab.braid_binary(), *words, "--json"))
 
 
+def ask(net, words, source):
+    return net.client.run(*words, PYTHON, "-c", source, timeout=60)
+
+
 def start_echo(side, *words):
     server = side.start(PYTHON, os.path.join(PROGRAMS, "echo.py"), 5000, "tcp", *words)
-    assert server.stdout.readline() == b"ready\n"
+    assert lab.next_line(server) == b"ready\n"
     return server
 
 
@@ -81,7 +85,7 @@ def test_both_directions_half_close_and_reset(net, place, words):
     start_echo(net.server)
     Daemon(net.server, place, "--listen", "7=5000")
     there = f'("{net.server.address(1)}", 7)'
-    output = net.client.run(*words, PYTHON, "-c", f"""
+    output = ask(net, words, f"""
 import errno, os, socket, threading
 data = os.urandom(8 << 20)
 s = socket.create_connection({there})
@@ -99,7 +103,7 @@ try:
     print(s.recv(1))
 except OSError as error:
     print(errno.errorcode[error.errno])
-""", timeout=60)
+""")
     assert output.split() == ["True", "ECONNRESET"]
 
 
@@ -113,10 +117,10 @@ s.sendall(b"S")
 sys.stdin.readline()
 s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 """, stdin=subprocess.PIPE)
-    word, number = server.stdout.readline().split()
+    word, number = lab.next_line(server).split()
     assert word == b"full" and int(number) < 64 << 20
     client.communicate(b"go\n", timeout=20)
-    assert server.stdout.readline().split() == [b"error", b"104"]
+    assert lab.next_line(server).split() == [b"error", b"104"]
 
 
 @pytest.mark.parametrize("family", [4, 6])
@@ -128,10 +132,10 @@ print("ready", flush=True)
 s = l.accept()[0]
 print(s.recv(1000, socket.MSG_WAITALL).hex())
 """)
-    assert listener.stdout.readline() == b"ready\n"
+    assert lab.next_line(listener) == b"ready\n"
     Daemon(net.server, place, "--listen", "7=5000,proxy")
     here, there = net.client.address(0, family), net.server.address(0, family)
-    port = net.client.run(*lab.MPTCPIZE, PYTHON, "-c", f"""
+    port = ask(net, lab.MPTCPIZE, f"""
 import socket
 s = socket.create_connection(("{there}", 7))
 s.sendall(b"hello")
@@ -145,7 +149,7 @@ print(s.getsockname()[1])
 
 def test_a_service_that_is_down_and_a_port_that_is_taken_are_said(net, place):
     daemon = Daemon(net.server, place, "--listen", "7=127.0.0.1:5000")
-    output = net.client.run(PYTHON, "-c", f"""
+    output = ask(net, [], f"""
 import socket
 try:
     print(socket.create_connection(("{net.server.address()}", 7)).recv(1))
@@ -155,7 +159,7 @@ except ConnectionResetError:
     assert output == "reset\n"
     # It needs no restart when the service comes.
     start_echo(net.server)
-    assert net.client.run(PYTHON, "-c", f"""
+    assert ask(net, [], f"""
 import socket
 s = socket.create_connection(("{net.server.address()}", 7))
 s.sendall(b"Eback")
@@ -176,7 +180,7 @@ def test_the_limit_leaves_others_waiting(net, place):
     with open(config, "w") as file:
         file.write('[[listen]]\nport = 7\nto = "127.0.0.1:5000"\nmax_connections = 1\n')
     Daemon(net.server, place, "--config", config)
-    output = net.client.run(PYTHON, "-c", f"""
+    output = ask(net, [], f"""
 import socket
 there = ("{net.server.address()}", 7)
 first, second = socket.create_connection(there), socket.create_connection(there)

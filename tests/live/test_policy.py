@@ -71,7 +71,7 @@ def net():
 
 def start_echo(side, port):
     server = side.start(PYTHON, os.path.join(PROGRAMS, "echo.py"), port)
-    assert server.stdout.readline() == b"ready\n"
+    assert lab.next_line(server) == b"ready\n"
 
 
 SHOW = """
@@ -109,7 +109,7 @@ def test_run_starts_programs_as_the_rules_say(net, rules):
     # Captured: another network namespace, and nothing preloaded.
     assert "192.0.0.2" in net.client.run(*words, "/bin/busybox", "ip", "addr", timeout=30)
     # The kernel's: as if Braid were not there.
-    plain = net.client.run(*words, "/usr/bin/perl", "-e", "print $ENV{LD_PRELOAD} // 'none', ' ', $ENV{BRAID_SOCKET} // 'none'")
+    plain = net.client.run(*words, "/usr/bin/perl", "-e", "print $ENV{LD_PRELOAD} // 'none', ' ', $ENV{BRAID_SOCKET} // 'none'", timeout=30)
     assert plain == "none none"
     assert "libbraid_shim" in net.client.run(*words, PYTHON, "-c", "import os; print(os.environ['LD_PRELOAD'])", timeout=30)
 
@@ -122,10 +122,10 @@ listener = socket.create_server(("0.0.0.0", {port}))
 print("ready", flush=True)
 listener.accept()[0].sendall(b"hello")
 """)
-    assert server.stdout.readline() == b"ready\n"
+    assert lab.next_line(server) == b"ready\n"
     listening = [line for line in net.server.run("ss", "-Hltn").splitlines() if f"0.0.0.0:{port} " in line]
     assert bool(listening) == of_kernel
-    said = net.client.run(PYTHON, "-c", f"import socket; print(socket.create_connection(('{net.server.address()}', {port})).recv(9))")
+    said = net.client.run(PYTHON, "-c", f"import socket; print(socket.create_connection(('{net.server.address()}', {port})).recv(9))", timeout=30)
     assert said == "b'hello'\n"
 
 
