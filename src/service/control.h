@@ -11,8 +11,8 @@
 //                             *_us, endpoints as text; "owner" is {"pid", "uid"} of the program
 //   {"command": "counters"}  {NAME: value, ...}, MIB names
 //   {"command": "uplinks"}   {"up": true, "pid", "device", "uplinks": [{"name", "kind", "up", "mtu",
-//                             "addresses": [{"address": "192.0.2.1/24", "preferred", "endpoint": its ID or 0}],
-//                             "default_routes": [{"family", "gateway"?, "source": "main", "table N",
+//                             "addresses": [{"address": "192.0.2.1/24", "preferred", "endpoint": its ID or
+//                             0}], "default_routes": [{"family", "gateway"?, "source": "main", "table N",
 //                             "configured" or "assumed"}]}], "unused": [{"name", "reason"}],
 //                             "firewall_chains": ["ip filter FORWARD"], "warnings": [TEXT]}
 //   {"command": "endpoint", "action": "show"}      [{"id", "address", "port", "interface", "flags": [...]}]
