@@ -176,8 +176,9 @@ def wait_for_scp(net, scp, copy, size, journey, patience, say):
             stalls.append((now - grown, grown - begin))
             got, grown = new, now
         text = journey.step(got / size)
+        now = time.monotonic()  # that may have taken a while
         if now - at >= SAMPLE_S:
-            counts = [sum(net.wan_bytes(u)) for u in (0, 1)]
+            counts, now = [sum(net.wan_bytes(u)) for u in (0, 1)], time.monotonic()
             samples.append((now - begin, [(c - b) * 8e-6 / (now - at) for c, b in zip(counts, last)]))
             last, at = counts, now
         if text or (now >= next_line and samples):

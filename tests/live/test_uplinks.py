@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import tempfile
 
 import pytest
 
@@ -78,11 +79,9 @@ def test_chosen_uplinks_only_and_options_reach_the_daemon(tmp_path):
         assert {"name": "wlan0", "reason": "not among those asked for"} in answer["unused"]
 
 
-def test_programs_of_other_users_need_no_privilege(tmp_path_factory):
-    place = tmp_path_factory.mktemp("up")
-    for directory in (place, place.parent, place.parent.parent):
-        directory.chmod(0o755)
-    with NatLab() as net, Up(net.client, place) as up:
+def test_programs_of_other_users_need_no_privilege():
+    with tempfile.TemporaryDirectory(prefix="braid-") as place, NatLab() as net, Up(net.client, place) as up:
+        os.chmod(place, 0o755)
         kernel_server(net)
         server = start_peer_server(net, 1 << 20)
         client = net.client.start("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all", *up.run(), *lab.PEER,
