@@ -234,6 +234,7 @@ TEST_F(Limits, WhatItCountsIsWhatItHolds) {
     auto& one = connection(port);
     for (int i = 0; i < 40; ++i)
       histories.on_decision(one, {.kind = Kind::kFellBack, .why = "disabled", .packet = packet}, now);
+    EXPECT_LT(histories.memory_bytes(), 8u * 1000);  // eight of them, and not all 40
     histories.on_decision(one, {.kind = Kind::kClosed}, now);
   }
   EXPECT_EQ(histories.size(), 0u);
