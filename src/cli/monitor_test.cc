@@ -251,12 +251,12 @@ TEST(Keys, ChangeTheOrder) {
   Sampler sampler;
   sampler.take(ss(json::array()), kStatus, 1);
   const Snapshot snapshot = sampler.take(
-      ss({connection(2, {subflow(0, "192.0.2.1", 100)}), connection(1, {subflow(0, "192.0.2.1", 900)})}),
+      ss({connection(1, {subflow(0, "192.0.2.1", 100)}), connection(2, {subflow(0, "192.0.2.1", 900)})}),
       kStatus, 2);
   ViewState view;
-  EXPECT_EQ(chosen(snapshot, view)[0]->local, "192.0.2.1:1");
-  on_key({Key::kCharacter, 'r'}, snapshot, view);
   EXPECT_EQ(chosen(snapshot, view)[0]->local, "192.0.2.1:2");
+  on_key({Key::kCharacter, 'r'}, snapshot, view);
+  EXPECT_EQ(chosen(snapshot, view)[0]->local, "192.0.2.1:1");
   for (int i = 0; i < kSortKeyCount; ++i) on_key({Key::kCharacter, 's'}, snapshot, view);
   EXPECT_EQ(view.sort, SortKey::kRate);
   on_key({Key::kCharacter, 'S'}, snapshot, view);

@@ -225,11 +225,13 @@ class Painter {
         pieces.push_back(text.substr(at, end - at));
         at = end + 1;
       }
-      // Whole ones only; but of the newest, what there is room for.
-      const int left = room - 1 - static_cast<int>(lines.size());
-      if (static_cast<int>(pieces.size()) > left) {
-        if (!lines.empty()) break;
-        pieces.resize(static_cast<size_t>(left));
+      // Of the oldest on the screen, its beginning.
+      const auto left = static_cast<size_t>(room - 1) - lines.size();
+      if (pieces.size() > left) {
+        pieces.resize(left);
+        std::string& last = pieces.back();
+        last.resize(std::min(last.size(), static_cast<size_t>(std::max(width_ - 6, 0))));
+        last += " ...";
       }
       lines.insert(lines.begin(), pieces.begin(), pieces.end());
     }

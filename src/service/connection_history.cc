@@ -43,6 +43,12 @@ bool is_alike(const Decision& a, const Decision& b) {
          (is_about_attempt(a.kind) || a.subflow == b.subflow);
 }
 
+bool is_begin_of(const Decision& begin, const Decision& end) {
+  return end.kind == Kind::kSubflowEnded && begin.kind != end.kind && is_about_attempt(begin.kind) &&
+         begin.tuple.local.address == end.tuple.local.address &&
+         begin.tuple.remote.address == end.tuple.remote.address;
+}
+
 }  // namespace
 
 // ---- ConnectionHistory
@@ -67,7 +73,8 @@ HistoryEntry* ConnectionHistory::find_alike(const Decision& decision) {
     HistoryEntry& entry =
         back <= last_.size() ? last_[(oldest_ + last_.size() - back) % last_.size()] : first_[count - back];
     if (is_alike(entry.decision, decision)) return &entry;
-    if (!is_repeatable(entry.decision)) return nullptr;
+    // The end of an attempt stands after its beginning, and not with the end of an earlier one.
+    if (!is_repeatable(entry.decision) || is_begin_of(entry.decision, decision)) return nullptr;
   }
   return nullptr;
 }

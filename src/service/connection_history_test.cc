@@ -178,6 +178,21 @@ TEST_F(Limits, WhatRepeatsItselfIsOneEntry) {
   EXPECT_EQ(reinjected.last_at - reinjected.at, Duration(999ms));
 }
 
+TEST_F(Limits, AnAttemptsEndStandsAfterItsBeginning) {
+  ConnectionHistories histories({}, nullptr);
+  auto& one = connection(1);
+  const Decision asked{.kind = Kind::kSubflowOpened, .subflow = 2};
+  const Decision failed{.kind = Kind::kSubflowEnded, .subflow = 2, .why = "refused"};
+  const Decision silent{.kind = Kind::kPathStalled, .subflow = 1};
+  const Decision doubted{.kind = Kind::kPathDoubted, .subflow = 1};
+  for (const Decision& d : {asked, silent, failed, doubted, asked, failed, asked, failed, asked, failed})
+    histories.on_decision(one, d, now += 1ms);
+  EXPECT_THAT(kinds(*histories.all(now).at(0)),
+              testing::ElementsAre(Kind::kSubflowOpened, Kind::kPathStalled, Kind::kSubflowEnded,
+                                   Kind::kPathDoubted, Kind::kSubflowOpened, Kind::kSubflowEnded));
+  EXPECT_EQ(histories.all(now).at(0)->entries()[5]->count, 3u);
+}
+
 TEST_F(Limits, ReasonsAreCopied) {
   ConnectionHistories histories({}, nullptr);
   auto& one = connection(1);
@@ -219,6 +234,7 @@ TEST_F(Limits, WhatItCountsIsWhatItHolds) {
     auto& one = connection(port);
     for (int i = 0; i < 40; ++i)
       histories.on_decision(one, {.kind = Kind::kFellBack, .why = "disabled", .packet = packet}, now);
+    EXPECT_LT(histories.memory_bytes(), 8u * 1000);  // eight of them, and not all 40
     histories.on_decision(one, {.kind = Kind::kClosed}, now);
   }
   EXPECT_EQ(histories.size(), 0u);

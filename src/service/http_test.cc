@@ -178,6 +178,20 @@ TEST_F(Server, OneWhoAsksTooSlowlyIsSentAway) {
   EXPECT_THAT(exchange("GET /metrics HTTP/1.0\r\n\r\n"), HasSubstr("page"));
 }
 
+TEST_F(Server, ARequestThatTricklesInGetsNoMoreTimeWithEachOctet) {
+  start({.request = 100ms});
+  const auto fd = connect();
+  send(fd, "GET /metrics HTTP/1.1\r\nX: ");
+  bool is_over = false;
+  for (int i = 0; i < 200 && !is_over; ++i) {
+    send(fd, "x");
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    char c = 0;
+    is_over = recv(fd.get(), &c, 1, MSG_DONTWAIT) >= 0;
+  }
+  EXPECT_TRUE(is_over);
+}
+
 TEST_F(Server, OneWhoDoesNotTakeTheAnswerIsSentAway) {
   start({.clients = 1, .answer = 100ms});
   const auto slow = connect();

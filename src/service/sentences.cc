@@ -78,7 +78,7 @@ std::string subflow_ended(const Decision& d) {
 }
 
 std::string offered(const Decision& d) {
-  return d.amount == 0 ? std::string("the other paths have been given all that it holds")
+  return d.amount == 0 ? std::string("the others have all that it holds")
                        : fmt::format("{} that it holds may go on other paths", bytes_text(d.amount));
 }
 

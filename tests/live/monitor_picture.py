@@ -27,10 +27,12 @@ class Pen:
         for code in codes:
             if code == 0:
                 self.colour, self.is_bold, self.is_reverse, self.is_faint = None, False, False, False
-            elif code in COLOURS:
-                self.colour = COLOURS[code]
-            else:
-                self.is_bold, self.is_faint, self.is_reverse = self.is_bold or code == 1, self.is_faint or code == 2, self.is_reverse or code == 7
+            elif code in COLOURS or code == 39:
+                self.colour = COLOURS.get(code)
+            elif code in (7, 27):
+                self.is_reverse = code == 7
+            elif code in (1, 2, 22):
+                self.is_bold, self.is_faint = code == 1, code == 2
 
     def ink(self):
         return PAPER if self.is_reverse else self.colour or (FAINT if self.is_faint else INK)
@@ -81,9 +83,8 @@ def screen():
         terminal = test_seeing.Terminal(daemon, directory, COLUMNS, ROWS, lab.braid_binary(), "monitor")
         try:
             terminal.wait_for(r"(?s)(0 192.0.2.1.* up .*){3}EVENTS")
-            terminal.wait_for(r"192.0.2.1 +\d+\.\dM █.*\d\d\.\dM █")
+            terminal.wait_for(r"192.0.2.1 +\d+\.\dM .*\d\d\.\dM █")
             net.cut(0)
-            terminal.wait_for(r"EVENTS\n(.*\n)*.*is silent")
             terminal.wait_for(r"192.0.2.1 +0 +0 .*silent\)")
             return terminal.text("-e")
         finally:
