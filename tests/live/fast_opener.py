@@ -10,9 +10,11 @@ import json
 import socket
 import struct
 import sys
+import time
 
 REQUEST, ANSWER = b"q" * 500, b"a" * 3000
 TCP_FASTOPEN_CONNECT = 30
+TCP_ESTABLISHED = 1
 TCPI_OPT_SYN_DATA = 32
 OPTIONS_AT = 5  # of tcp_info.tcpi_options
 
@@ -20,6 +22,12 @@ OPTIONS_AT = 5  # of tcp_info.tcpi_options
 def had_syn_data(connection):
     info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
     return bool(struct.unpack_from("B", info, OPTIONS_AT)[0] & TCPI_OPT_SYN_DATA)
+
+
+def wait_until_established(connection):
+    """The kernel's MPTCP does not manage answers before the third ACK, in either role (docs/linux-peer.md)."""
+    while connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)[0] != TCP_ESTABLISHED:
+        time.sleep(0.001)
 
 
 def read_all(connection, size):
@@ -45,6 +53,8 @@ def serve(sock, options):
     for _ in range(options.connections):
         connection, _ = sock.accept()
         with connection:
+            if options.established:
+                wait_until_established(connection)
             request = read_all(connection, len(REQUEST))
             connection.sendall(ANSWER)
             more = read_all(connection, len(REQUEST))
@@ -77,6 +87,7 @@ def main():
     parser.add_argument("connections", type=int)
     parser.add_argument("--connect", action="store_true")
     parser.add_argument("--mptcp", action="store_true", help="ask the kernel for MPTCP (kernel side)")
+    parser.add_argument("--established", action="store_true", help="server: answer after the third ACK")
     options = parser.parse_args()
     family = socket.AF_INET6 if ":" in options.address else socket.AF_INET
     protocol = 262 if options.mptcp else 0
