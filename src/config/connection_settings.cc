@@ -85,6 +85,21 @@ void read_open_paths(TomlTable& table, mptcp::OpenPaths& open) {
   }
 }
 
+std::string_view name_of(const mptcp::FastOpenConfig& fast_open) {
+  if (fast_open.as_client) return fast_open.as_server ? "both" : "client";
+  return fast_open.as_server ? "server" : "off";
+}
+
+void read_fast_open(TomlTable& table, mptcp::FastOpenConfig& fast_open) {
+  std::string text(name_of(fast_open));
+  table.read_choice("fast_open", text, {"off", "client", "server", "both"});
+  fast_open.as_client = text == "client" || text == "both";
+  fast_open.as_server = text == "server" || text == "both";
+  // A SYN that goes before its data are there would be for nothing.
+  fast_open.waits_for_data = fast_open.as_client;
+  table.read("fast_open_most_pending", fast_open.most_pending, 1, 65535);
+}
+
 }  // namespace
 
 void read_connection(TomlTable& table, mptcp::ConnectionConfig& c) {
@@ -97,6 +112,7 @@ void read_connection(TomlTable& table, mptcp::ConnectionConfig& c) {
   table.read_choice("fastclose", fastclose, {"ack", "rst"});
   c.fastclose = fastclose == "ack" ? mptcp::FastcloseForm::kAck : mptcp::FastcloseForm::kRst;
   table.read("deny_join_initial", c.deny_join_initial);
+  read_fast_open(table, c.fast_open);
   table.read_choice("scheduler", c.scheduler, mptcp::scheduler_names());
   table.read("strict_shares", c.scheduler_options.is_share_strict);
   table.read("standby", c.scheduler_options.is_standby);

@@ -190,6 +190,15 @@ const mptcp::PathConfig& Host::path_config() const { return impl_->paths; }
 tl::expected<ListenerId, Error> Host::listen(const wire::Endpoint& local, const ListenOptions& options) {
   return impl_->listen(local, options);
 }
+void Host::set_fast_open(ListenerId listener, uint32_t most_pending) {
+  Listener* found = impl_->listeners.find(listener);
+  if (found == nullptr) return;
+  if (!found->options.connection) found->options.connection = impl_->config.connection;
+  mptcp::FastOpenConfig& fast_open = found->options.connection->fast_open;
+  fast_open.as_server = most_pending > 0;
+  fast_open.most_pending = most_pending;
+}
+
 void Host::set_backlog(ListenerId listener, uint32_t backlog) {
   if (Listener* found = impl_->listeners.find(listener)) found->options.backlog = backlog;
 }

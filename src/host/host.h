@@ -145,6 +145,8 @@ class Host {
   // ---- commands: applications
   tl::expected<ListenerId, Error> listen(const wire::Endpoint& local, const ListenOptions& options);
   void set_backlog(ListenerId listener, uint32_t backlog);
+  /// TCP_FASTOPEN of a listener that exists: how many may be pending; 0: no Fast Open.
+  void set_fast_open(ListenerId listener, uint32_t most_pending);
   /// The local endpoint of a listener (its port, when 0 was asked for).
   std::optional<wire::Endpoint> local_of(ListenerId listener) const;
   Error close(ListenerId listener, Time now);

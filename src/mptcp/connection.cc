@@ -318,6 +318,12 @@ bool Connection::is_end_of_stream() const {
   return impl_->receiving.is_fin_consumed && impl_->receiving.data.readable_bytes() == 0;
 }
 bool Connection::is_established() const { return impl_->was_established && !impl_->closing.is_over; }
+bool Connection::has_begun() const {
+  const FastOpen& fast_open = impl_->fast_open;
+  const bool is_early = fast_open.is_accepted || fast_open.is_syn_deferred || fast_open.syn_bytes > 0;
+  return (impl_->was_established || is_early) && !impl_->closing.is_over;
+}
+bool Connection::is_waiting_for_data() const { return impl_->fast_open.is_syn_deferred; }
 bool Connection::can_send() const { return !impl_->closing.is_send_shut && !impl_->closing.is_over; }
 bool Connection::is_finished() const { return impl_->is_finished(); }
 ConnectionError Connection::error() const { return impl_->error; }

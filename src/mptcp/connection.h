@@ -278,6 +278,9 @@ class Connection final : public tcp::Upper, public PathActions {
   uint64_t readable_bytes() const;
   bool is_end_of_stream() const;  ///< DATA_FIN (or FIN) seen and everything read
   bool is_established() const;
+  /// Its application may send: established, or with Fast Open before that.
+  bool has_begun() const;
+  bool is_waiting_for_data() const;  ///< FastOpenConfig::waits_for_data: nothing went out yet
   bool can_send() const;
   bool is_finished() const;  ///< no subflow left, nothing to wait for: may be destroyed
   ConnectionError error() const;

@@ -12,7 +12,7 @@ class ConnectionStream final : public Stream {
  public:
   ConnectionStream(mptcp::Connection& connection, Time now) : connection_(connection), now_(now) {}
   size_t send(std::span<const std::byte> bytes) override {
-    return connection_.is_established() ? connection_.send(bytes, now_) : 0;
+    return connection_.has_begun() ? connection_.send(bytes, now_) : 0;
   }
   size_t receive(std::span<std::byte> out) override { return connection_.receive(out, now_); }
   void shut_down_send() override { connection_.shut_down_send(now_); }
@@ -58,6 +58,10 @@ void Traffic::start(Time now) {
   client_.id = *id;
   client_.node->attach(*id, client_);
   client_.player.start(now);
+  // With Fast Open there may be something to send at once.
+  if (const mptcp::Connection* made = client_.connection(); made != nullptr && made->has_begun())
+    pump(client_, now);
+  if (is_over_) return;
   client_.node->settle(now);
   reschedule();
 }

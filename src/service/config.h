@@ -30,6 +30,8 @@ struct Config {
   Config() {
     host.paths.limits = {.subflows = 8, .add_addr_accepted = 8};
     host.connection.open_paths = mptcp::OpenPaths::when_worth_it();
+    // What programs may ask for by their sockets' options; unasked there is none of it.
+    host.connection.fast_open = {.as_client = true, .as_server = true};
   }
 
   host::HostConfig host;             // [connection], [limits], [[endpoint]]

@@ -43,6 +43,14 @@ const ConfigKey kKeys[] = {
      "peers may open paths only to addresses and ports that are announced, not to the one that they "
      "connected to (RFC 8684, 3.1, flag C): for servers behind load balancers",
      CONNECTION(c.deny_join_initial)},
+    {kTable, "fast_open", kPlain, "\"off\", \"client\", \"server\", \"both\"",
+     "TCP Fast Open, for programs that ask for it. In scenarios it is off unless set, and then every "
+     "connection uses it",
+     CONNECTION(c.fast_open.as_client ? (c.fast_open.as_server ? "both" : "client")
+                                      : (c.fast_open.as_server ? "server" : "off"))},
+    {kTable, "fast_open_most_pending", kPlain, "1 to 65535",
+     "of a listener that does not say it: connections handed out before their third ACK",
+     CONNECTION(c.fast_open.most_pending)},
     {kTable, "scheduler", kPlain, "name",
      "which path carries the next bytes: `\"lowest-rtt\"`, `\"round-robin\"`, `\"redundant\"`, `\"blest\"`, "
      "`\"ecf\"`, `\"weighted\"`, `\"shared-buffer\"`, or a plug-in's ([schedulers.md](schedulers.md)). A "

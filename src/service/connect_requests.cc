@@ -81,7 +81,9 @@ Answer SocketService::start_connect(AppSocket& socket, ReceivedRequest& request,
   host::ConnectOptions options;
   options.connection =
       rule != nullptr && rule->connection ? *rule->connection : live_.host().config().connection;
+  const bool may_fast_open = options.connection->fast_open.as_client;
   socket.options.apply(*options.connection);
+  if ((request.header.flags & kFastOpen) != 0) options.connection->fast_open.as_client = may_fast_open;
   if (socket.binding != nullptr) options.local = socket.binding->local();
   if (options.local && options.local->address.is_unspecified()) {
     options.local->address = wire::IpAddress::any(remote.address.family());
@@ -95,7 +97,16 @@ Answer SocketService::start_connect(AppSocket& socket, ReceivedRequest& request,
   socket.connection = *connection;
   by_connection_[*connection] = &socket;
   socket.remote = remote;
-  if (const mptcp::Connection* made = live_.host().find(*connection)) socket.local = made->local();
+  mptcp::Connection* made = live_.host().find(*connection);
+  if (made != nullptr) socket.local = made->local();
+  if (made != nullptr && made->is_waiting_for_data()) {
+    // Fast Open with a cookie: the program writes as if it were connected, and the SYN carries that.
+    socket.options.apply_all(*made, live_.now());
+    enlarge_buffer(request.socket.get());
+    enlarge_buffer(socket.fd.get());
+    start_pump(socket);
+    return {};
+  }
   socket.attempt.emplace();
   socket.attempt->wants_record = (request.header.flags & kWantsRecord) != 0;
   socket.attempt->filler_bytes = fill(request.socket.get());

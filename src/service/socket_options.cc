@@ -63,6 +63,8 @@ constexpr IntegerOption kIntegerOptions[] = {
     {IPPROTO_TCP, TCP_QUICKACK, 1},
     {IPPROTO_TCP, TCP_USER_TIMEOUT},
     {IPPROTO_TCP, TCP_FASTOPEN},
+    {IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 0, 0, 1},
+    {IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE, 0, 0, 1},
     {IPPROTO_TCP, TCP_TIMESTAMP},
     {IPPROTO_TCP, TCP_NOTSENT_LOWAT, 0, -kMost - 1},
     flag(IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS),
@@ -249,8 +251,20 @@ void SocketOptions::apply(mptcp::ConnectionConfig& config) const {
     config.subflow.keepalive_interval = std::chrono::seconds(integer(IPPROTO_TCP, TCP_KEEPINTVL));
     config.subflow.keepalive_attempts = static_cast<uint32_t>(integer(IPPROTO_TCP, TCP_KEEPCNT));
   }
+  // The configuration says what may be, the program what is wanted: it has to bear seeing its data twice.
+  config.fast_open.as_client = config.fast_open.as_client && connects_with_data();
+  config.fast_open.as_server = config.fast_open.as_server && fast_open_queue() > 0;
+  config.fast_open.waits_for_data = true;
+  if (fast_open_queue() > 0) config.fast_open.most_pending = fast_open_queue();
+  config.fast_open.needs_cookie = integer(IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE) == 0;
   if (traffic_class() != 0) config.subflow.traffic_class = traffic_class();
   config.subflow.hop_limit = hop_limit();
+}
+
+bool SocketOptions::connects_with_data() const { return integer(IPPROTO_TCP, TCP_FASTOPEN_CONNECT) != 0; }
+
+uint32_t SocketOptions::fast_open_queue() const {
+  return static_cast<uint32_t>(std::max(0, integer(IPPROTO_TCP, TCP_FASTOPEN)));
 }
 
 /// The last two bits are ECN's, not the program's (RFC 3168).

@@ -28,6 +28,9 @@ class SocketOptions {
   /// All that apply(config) can't express, on a connection that is new.
   void apply_all(mptcp::Connection& connection, Time now) const;
 
+  /// TCP_FASTOPEN: connections in SYN-RECEIVED that a listener may hand out; 0: no Fast Open.
+  uint32_t fast_open_queue() const;
+  bool connects_with_data() const;  ///< TCP_FASTOPEN_CONNECT
   bool reuses_address() const { return integer(SOL_SOCKET, SO_REUSEADDR) != 0; }
   bool reuses_port() const { return integer(SOL_SOCKET, SO_REUSEPORT) != 0; }
   bool is_v6_only() const;

@@ -50,7 +50,8 @@ enum class Operation : uint16_t {
 // Request::flags
 inline constexpr uint16_t kNoReply = 1;
 inline constexpr uint16_t kWantsRecord =
-    2;  // kConnect: send a ConnectRecord down the stream when it is decided
+    2;                                    // kConnect: send a ConnectRecord down the stream when it is decided
+inline constexpr uint16_t kFastOpen = 4;  // kConnect: as with TCP_FASTOPEN_CONNECT
 
 // Reply::flags
 inline constexpr uint32_t kUseKernel = 1;      // turn it into a kernel socket and try again there

@@ -271,6 +271,11 @@ Answer SocketService::set_option(AppSocket& socket, const ReceivedRequest& reque
   if (socket.pump != nullptr) socket.pump->from_program();
   if (find(id) == nullptr) return {};
   if (const int error = socket.options.set(level, name, request.value); error != 0) return failure(error);
+  if (level == IPPROTO_TCP && name == TCP_FASTOPEN && socket.queue != nullptr &&
+      live_.host().config().connection.fast_open.as_server) {
+    for (const host::ListenerId listener : socket.queue->listeners())
+      live_.host().set_fast_open(listener, socket.options.fast_open_queue());
+  }
   mptcp::Connection* connection = live_.host().find(socket.connection);
   if (connection != nullptr) socket.options.apply(level, name, *connection, live_.now());
   return {};

@@ -68,6 +68,7 @@ std::vector<std::byte> tcp_info_of(const mptcp::Connection* connection, AppSocke
       info.tcpi_total_retrans += static_cast<uint32_t>(subflow.retransmissions);
       info.tcpi_bytes_retrans += subflow.retransmitted_bytes;
     }
+    if (whole.syn_data_bytes > 0) info.tcpi_options |= TCPI_OPT_SYN_DATA;
     info.tcpi_bytes_acked = whole.acked_bytes;
     info.tcpi_bytes_sent = whole.sent_bytes;
     info.tcpi_bytes_received = whole.received_bytes;

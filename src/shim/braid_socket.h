@@ -1,6 +1,8 @@
 // Braid sockets as this process sees them: recognising a descriptor, making one, replacing what is behind it.
 #pragma once
 
+#include <sys/socket.h>
+
 #include <cstdint>
 
 #include "service/socket_protocol.h"
@@ -19,6 +21,10 @@ int create(int family, int type, int protocol);
 /// Puts a kernel socket with the same options in the place of the Braid socket: same number, flags,
 /// timeouts and epoll registrations. False: errno says why.
 bool turn_into_kernel_socket(int fd, const SocketName& name);
+
+/// connect() to send data with (MSG_FASTOPEN): where a cookie is known they go on the SYN. For a Braid
+/// socket.
+int connect_with_data(int fd, const sockaddr* address, socklen_t size);
 
 /// Gives the descriptor a fresh pair, for a connect() after a failed one. The new name is in `name`.
 bool give_new_pair(int fd, SocketName& name);

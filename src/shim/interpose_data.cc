@@ -99,8 +99,7 @@ BRAID_EXPORT ssize_t sendto(int fd, const void* buffer, size_t size, int flags, 
   if ((address == nullptr && (flags & kForeignSendFlags) == 0) || !is_braid(fd)) {
     return real().sendto(fd, buffer, size, flags, address, address_size);
   }
-  // Fast open without its first flight: connect, then send.
-  if ((flags & MSG_FASTOPEN) != 0 && connect(fd, address, address_size) != 0) return -1;
+  if ((flags & MSG_FASTOPEN) != 0 && connect_with_data(fd, address, address_size) != 0) return -1;
   return send(fd, buffer, size, flags & ~MSG_FASTOPEN);
 }
 
@@ -114,7 +113,7 @@ BRAID_EXPORT ssize_t sendmsg(int fd, const msghdr* message, int flags) {
     return -1;
   }
   if ((flags & MSG_FASTOPEN) != 0 &&
-      connect(fd, static_cast<const sockaddr*>(message->msg_name), message->msg_namelen) != 0) {
+      connect_with_data(fd, static_cast<const sockaddr*>(message->msg_name), message->msg_namelen) != 0) {
     return -1;
   }
   msghdr plain = *message;

@@ -116,7 +116,7 @@ int wait_until_writable(int fd, const SocketName& name, const timeval& timeout) 
 }
 
 int connect_braid(int fd, SocketName name, const SocketAddress& remote, const sockaddr* address,
-                  socklen_t address_size) {
+                  socklen_t address_size, uint16_t flags = 0) {
   const bool is_blocking = (fcntl(fd, F_GETFL) & O_NONBLOCK) == 0;
   timeval timeout{};
   socklen_t size = sizeof(timeout);
@@ -130,6 +130,7 @@ int connect_braid(int fd, SocketName name, const SocketAddress& remote, const so
   for (int attempt = 0; attempt < 2; ++attempt) {
     Request request = request_for(name, Operation::kConnect);
     request.address = remote;
+    request.flags = flags;
     if (wants_record) request.flags |= kWantsRecord;
     Reply reply;
     if (!call(request, nullptr, {fd}, reply)) return -1;
@@ -175,6 +176,15 @@ int accept_braid(int fd, const SocketName& name, sockaddr* address, socklen_t* s
 }
 
 }  // namespace
+
+int connect_with_data(int fd, const sockaddr* address, socklen_t size) {
+  SocketName name;
+  SocketAddress remote;
+  if (const int error = read_address(address, size, remote); error != 0) return fail(error);
+  if (is_loopback(remote) || !identify(fd, name)) return connect(fd, address, size);
+  return connect_braid(fd, name, remote, address, size, kFastOpen);
+}
+
 }  // namespace braid::shim
 
 using namespace braid::shim;

@@ -160,6 +160,9 @@ inline TcpOptions any_options(const TcpFlags& flags) {
   if (any<bool>()) options.window_scale = number<uint8_t>();
   options.sack_permitted = any<bool>();
   if (any<bool>()) options.timestamps = Timestamps{number<uint32_t>(), number<uint32_t>()};
+  if (any<bool>()) {
+    options.fast_open = any<bool>() ? FastOpenCookie::of(any_bytes(4 + 2 * below(7))) : FastOpenCookie{};
+  }
   for (size_t tries = below(12); tries > 0; --tries) {
     options.mptcp.push_back(any_mptcp_option(flags.syn, flags.ack));
     if (!fits()) options.mptcp.pop_back();

@@ -104,7 +104,8 @@ RC_GTEST_PROP(TcpOptions, EveryTruncationKeepsWhatStoodBeforeAndReadsNothingBeyo
 RC_GTEST_PROP(TcpOptions, WhateverIsReadReadsTheSameWhenWrittenAgain, ()) {
   Bytes bytes = test::any_bytes(below(41));
   for (std::byte& b : bytes) {  // kinds and small lengths where chance would seldom put them
-    if (any<bool>()) b = static_cast<std::byte>(*rc::gen::element(0, 1, 2, 3, 4, 5, 8, 10, 12, 19, 30, 0x20));
+    if (any<bool>())
+      b = static_cast<std::byte>(*rc::gen::element(0, 1, 2, 3, 4, 5, 8, 10, 12, 19, 30, 34, 0x20));
   }
   const TcpFlags flags = test::any_flags();
   TcpOptions first = parsed(bytes, flags);
@@ -174,11 +175,33 @@ TEST(TcpOptions, ImpossibleLengthsEndTheParse) {
 }
 
 TEST(TcpOptions, UnknownOnesAreNoFault) {
-  // Fast Open's cookie, an experiment, and an MPTCP subtype of the future.
-  const TcpOptions options = parsed(hex("2206 01020304  fd04 1234  1e04 f0 00  0204 05b4"));
+  // An option of the future, an experiment, and an MPTCP subtype of the future.
+  const TcpOptions options = parsed(hex("4206 01020304  fd04 1234  1e04 f0 00  0204 05b4"));
   EXPECT_EQ(options.malformed + options.malformed_mptcp, 0);
   EXPECT_TRUE(options.mptcp.empty());
   EXPECT_EQ(options.mss, 1460);
+}
+
+TEST(TcpOptions, FastOpenCookiesAreReadAndWritten) {
+  // RFC 7413, 4.1.1: empty, and of four and sixteen octets.
+  EXPECT_TRUE(parsed(hex("2202 0101")).fast_open->is_request());
+  EXPECT_EQ(parsed(hex("2206 01020304 0101")).fast_open, FastOpenCookie::of(hex("01020304")));
+  const Bytes longest = hex("000102030405060708090a0b0c0d0e0f");
+  TcpOptions options;
+  options.fast_open = FastOpenCookie::of(longest);
+  EXPECT_EQ(encoded(options), hex("2212 000102030405060708090a0b0c0d0e0f 0101"));
+  EXPECT_EQ(parsed(encoded(options)).fast_open, options.fast_open);
+  options.fast_open = FastOpenCookie{};
+  EXPECT_EQ(encoded(options), hex("2202 0101"));
+}
+
+TEST(TcpOptions, WhatIsNoCookieIsMalformed) {
+  // Three octets, five, and eighteen.
+  for (const char* bytes : {"2205 010203", "2207 0102030405", "2214 000102030405060708090a0b0c0d0e0f1011"}) {
+    const TcpOptions options = parsed(hex(bytes));
+    EXPECT_FALSE(options.fast_open) << bytes;
+    EXPECT_EQ(options.malformed, 1) << bytes;
+  }
 }
 
 TEST(TcpOptions, NothingIsReadPastTheEndOfList) {

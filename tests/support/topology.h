@@ -58,6 +58,7 @@ class Topology {
     const auto id = client->host().connect(server_endpoint(), connect_options, network.now());
     BRAID_CHECK(id.has_value());
     auto transfer = std::make_unique<Transfer>(*client, *id, options);
+    transfer->on_wake(network.now());  // with Fast Open there may be something to send at once
     network.settle();
     return transfer;
   }

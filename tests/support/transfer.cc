@@ -78,7 +78,7 @@ void Transfer::read(mptcp::Connection& connection, Time now) {
 void Transfer::progress(Time now) {
   mptcp::Connection* connection = this->connection();
   if (connection == nullptr) return;
-  if (connection->is_established()) write(*connection, now);
+  if (connection->has_begun()) write(*connection, now);
   read(*connection, now);
   if (is_shut_ && is_end_seen_) {
     is_closed_ = true;

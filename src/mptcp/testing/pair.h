@@ -73,7 +73,7 @@ class Side {
 
   void run_application(Time now) {
     if (connection == nullptr) return;
-    while (sent < to_send && connection->is_established()) {
+    while (sent < to_send && connection->has_begun()) {
       buffer_.resize(std::min<uint64_t>(write_size, to_send - sent));
       for (size_t i = 0; i < buffer_.size(); ++i) buffer_[i] = pattern(sent + i, seed_);
       const EngineScope engine;
@@ -81,7 +81,7 @@ class Side {
       sent += taken;
       if (taken < buffer_.size()) break;
     }
-    if (shut_down_after && sent == to_send && connection->can_send() && connection->is_established())
+    if (shut_down_after && sent == to_send && connection->can_send() && connection->has_begun())
       connection->shut_down_send(now);
     if (is_reading) read(now);
   }

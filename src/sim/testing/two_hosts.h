@@ -45,14 +45,14 @@ class BulkEnd final : public Application {
   void progress(Time now) {
     mptcp::Connection* connection = this->connection();
     if (connection == nullptr) return;
-    while (connection->is_established() && sent < send_bytes_) {
+    while (connection->has_begun() && sent < send_bytes_) {
       const auto part = std::span(buffer_).first(std::min<uint64_t>(buffer_.size(), send_bytes_ - sent));
       outgoing_.fill(sent, part);
       const size_t taken = connection->send(part, now);
       sent += taken;
       if (taken < part.size()) break;
     }
-    if (connection->is_established() && sent == send_bytes_ && !is_shut_) {
+    if (connection->has_begun() && sent == send_bytes_ && !is_shut_) {
       is_shut_ = true;
       connection->shut_down_send(now);
     }

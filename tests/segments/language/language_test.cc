@@ -63,8 +63,7 @@ TEST_F(Language, RefusesWhatItDoesNotKnow) {
   EXPECT_THAT(play("mptcp off\n"), HasSubstr("no line of dashes"));
 }
 
-TEST_F(Language, ShowsAFutureFastOpenCookieAndVersion0) {
-  // Written by the script today; the engine does not know them yet, and says so by leaving them out.
+TEST_F(Language, WritesFastOpenAndVersion0) {
   EXPECT_EQ(play("---\nlisten\n< S <mss 1460, mpcapable v0 flags H key=$peer>\n> S. <*>\n"), "");
   EXPECT_EQ(play("mptcp off\n---\nlisten\n< S <mss 1460, tfo request>\n> S. <*>\n"), "");
 }
