@@ -15,7 +15,7 @@ def test_quick_half(pairing):
     """One laboratory a pairing: starting it for each program would take longer than most of them."""
     applications = [application for application, its in ROWS if its == pairing and not missing(application)]
     rows = report.run_all(applications, (pairing,))
-    assert len(rows) == len(applications) > 4
+    assert len(rows) == len(applications) >= 4
     assert not [f"{row['name']}: {row['why']}" for row in rows if row["result"] == "fails"]
     # What has much to send uses both paths.
     used = {row["name"]: row["path_bytes"] for row in rows if row["result"] == "works"}
