@@ -183,6 +183,8 @@ struct SubflowInfo {
   uint64_t retransmitted_bytes = 0, retransmissions = 0, timeouts = 0;
   uint64_t reinjected_bytes = 0;  // given to it after another had them: reinjected or, by redundancy, copied
   uint32_t mss = 0;
+  bool has_timestamps = false, has_sack = false;    // both sides have offered them
+  uint8_t window_scale = 0, peer_window_scale = 0;  // shifts in effect
 };
 struct ConnectionInfo {
   Token local_token = 0, remote_token = 0;
@@ -196,6 +198,7 @@ struct ConnectionInfo {
   wire::Endpoint local, remote;                                  // as the application sees them
   std::string state;                                             // "ESTABLISHED" ...: data level
   uint64_t sent_bytes = 0, acked_bytes = 0, received_bytes = 0;  // data level, each octet once
+  uint64_t written_bytes = 0;                                    // by the application, sent or not
   /// Payload octets that went out besides sent_bytes, on subflows that are gone too: what was given to a
   /// second subflow, and what subflows sent again by themselves.
   uint64_t reinjected_bytes = 0, retransmitted_bytes = 0;

@@ -216,6 +216,7 @@ struct Connection::Impl {
   void reap();
   void on_subflow_gone(MptcpSubflow& subflow);
   void on_last_subflow_gone(const MptcpSubflow& subflow, bool is_path_manager_busy);
+  bool is_patience_over(const MptcpSubflow& last) const;
   void reset_subflow(MptcpSubflow& subflow, wire::ResetReason reason);
 
   // ---- doubts.cc: paths whose ACKs are overdue

@@ -200,6 +200,37 @@ TEST_F(Paths, NobodyComesBack) {
   EXPECT_TRUE(pair.client.saw(ConnectionEvent::kFailed));
 }
 
+/// The wait for a new path is for who has not said how long to wait.
+TEST_F(Paths, UserTimeoutIsTheConnectionsWhenTheLastPathIsSilent) {
+  Pair pair(8, two());
+  open(pair);
+  pair.client.connection->set_user_timeout(5s, pair.now);
+  pair.client.to_send = 2'000'000;
+  pair.run_for(200ms);
+  pair.cut(0);
+  pair.run_for(20s);
+  EXPECT_FALSE(pair.client.connection->is_finished()) << "the other path carries everything";
+  pair.client.to_send = 4'000'000;
+  pair.run_for(100ms);
+  pair.cut(1);
+  pair.run_for(15s);
+  EXPECT_TRUE(pair.client.connection->is_finished());
+  EXPECT_EQ(pair.client.connection->error(), ConnectionError::kTimedOut);
+}
+
+TEST_F(Paths, KeepalivesThatTheApplicationAskedForEndAnIdleConnection) {
+  Pair pair(9, two());
+  open(pair);
+  pair.client.connection->set_keepalive(5s, 1s, 3, pair.now);
+  pair.run_for(30s);
+  EXPECT_FALSE(pair.client.connection->is_finished());
+  pair.cut(0);
+  pair.cut(1);
+  pair.run_for(20s);
+  EXPECT_TRUE(pair.client.connection->is_finished());
+  EXPECT_EQ(pair.client.connection->error(), ConnectionError::kTimedOut);
+}
+
 TEST_F(Paths, ResetOfOneSubflowLeavesTheOther) {
   for (const size_t dead : {0, 1}) {
     Pair pair(8, two());

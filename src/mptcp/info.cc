@@ -120,7 +120,11 @@ SubflowInfo Connection::Impl::info_of(const MptcpSubflow& subflow) const {
           .retransmissions = totals.retransmissions,
           .timeouts = totals.timeouts,
           .reinjected_bytes = subflow.reinjected_bytes,
-          .mss = subflow.mss()};
+          .mss = subflow.mss(),
+          .has_timestamps = subflow.has_timestamps(),
+          .has_sack = subflow.has_sack(),
+          .window_scale = subflow.window_scale(),
+          .peer_window_scale = subflow.peer_window_scale()};
 }
 
 ConnectionInfo Connection::Impl::info() const {
@@ -142,6 +146,7 @@ ConnectionInfo Connection::Impl::info() const {
   for (const auto& subflow : subflows)
     if (subflow->is_initial) info.syn_data_bytes = subflow->syn_text_bytes();
   info.sent_bytes = sending.next - DataOffset(1);
+  info.written_bytes = sending.buffer.end() - DataOffset(1);
   info.acked_bytes = sending.buffer.data_una() - DataOffset(1);
   info.received_bytes = receiving.data.data_rcv_nxt() - DataOffset(1);
   info.reinjected_bytes = sending.reinjected_bytes;

@@ -261,6 +261,12 @@ void Connection::Impl::on_subflow_gone(MptcpSubflow& subflow) {
   update_probe_limits();
   update_keepalives();
   on_racer_gone(subflow);
+  // Attempts at new paths may be under way; they don't count.
+  const bool is_silence = subflow.was_up && subflow.close_reason_seen == tcp::CloseReason::kTimedOut;
+  if (is_silence && !closing.is_over && negotiation.state == MultipathState::kEstablished &&
+      usable_count() == 0 && is_patience_over(subflow)) {
+    return fail(ConnectionError::kTimedOut);
+  }
   bool is_path_manager_busy = false;
   are_paths_due = true;
   if (path_manager != nullptr && !closing.is_over && !closing.are_subflows_closing) {
@@ -296,6 +302,14 @@ ConnectionError error_of(const tcp::Subflow& subflow, tcp::CloseReason reason) {
 
 }  // namespace
 
+/// Whether the application has said how long it bears silence, and the last path was silent for that long: by
+/// a user timeout, of what is not acknowledged (RFC 5482), or by keepalives, when nothing was on its way.
+bool Connection::Impl::is_patience_over(const MptcpSubflow& last) const {
+  const bool is_idle = is_everything_acked() && is_everything_granted();
+  if (!is_idle) return config.subflow.user_timeout > Duration{0};
+  return config.subflow.keepalive_idle.has_value() && !last.has_path_keepalive;
+}
+
 /// What the end of the last subflow means for the connection.
 void Connection::Impl::on_last_subflow_gone(const MptcpSubflow& subflow, bool is_path_manager_busy) {
   if (closing.is_over) return;
@@ -317,6 +331,9 @@ void Connection::Impl::on_last_subflow_gone(const MptcpSubflow& subflow, bool is
     // Break before make. A FIN is about that path, since no DATA_FIN came (RFC 8684, 3.3.3). A RST, unlike
     // silence, says that the peer has forgotten the connection, unless there was more than one path: then it
     // may be that path's alone.
+    if (reason == tcp::CloseReason::kTimedOut && is_patience_over(subflow)) {
+      return fail(ConnectionError::kTimedOut);
+    }
     const bool is_path_lost = reason == tcp::CloseReason::kTimedOut ||
                               reason == tcp::CloseReason::kFinished || subflow.end.has_value();
     if (is_path_lost || is_path_manager_busy || (negotiation.is_server && most_subflows > 1)) {

@@ -41,6 +41,7 @@ class AcceptQueue {
   void set_backlog(uint32_t backlog);
   /// Queues what the host has, as far as there is room.
   void push();
+  int descriptor() const { return fd_.get(); }
   /// Before it goes: our end back.
   io::FileDescriptor take_descriptor();
 

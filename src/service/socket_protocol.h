@@ -45,6 +45,7 @@ enum class Operation : uint16_t {
   kGetOption,  // argument0: level, argument1: name. The reply has the value
   kRelease,    // forget it: it becomes a kernel socket. The reply has the options set so far (OptionRecord)
   kReplace,    // descriptor: the daemon's end of a new pair for it. Value: the new identifier
+  kOutQueue,   // result: octets written and not acknowledged yet (SIOCOUTQ). argument0: 1 for those not sent
 };
 
 // Request::flags

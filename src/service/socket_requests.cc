@@ -1,6 +1,8 @@
 // What programs ask about sockets, connect() excepted.
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -89,6 +91,8 @@ Answer SocketService::handle_for(AppSocket& socket, ReceivedRequest& request) {
       return release(socket);
     case Operation::kReplace:
       return replace(socket, request);
+    case Operation::kOutQueue:
+      return out_queue(socket, request);
   }
   return failure(EOPNOTSUPP);
 }
@@ -160,7 +164,24 @@ tl::expected<std::shared_ptr<Binding>, int> SocketService::bind_port(const AppSo
   wish.reuses_address = socket.options.reuses_address();
   wish.reuses_port = socket.options.reuses_port();
   wish.uid = socket.uid;
-  return ports_.bind(wish);
+  auto binding = ports_.bind(wish);
+  const bool is_taken = !binding && binding.error() == EADDRINUSE && local.port != 0;
+  // A program that closes a socket and binds another at once: its request may come before the news of its
+  // close.
+  return is_taken && forget_closed_on(local.port) ? ports_.bind(wish) : std::move(binding);
+}
+
+// Whether any was. Only sockets that are not connected: those of connections keep their port for a while.
+bool SocketService::forget_closed_on(uint16_t port) {
+  std::vector<uint64_t> closed;
+  for (const auto& [id, socket] : sockets_) {
+    if (socket->binding == nullptr || socket->binding->local().port != port) continue;
+    const int fd = socket->queue != nullptr ? socket->queue->descriptor() : socket->fd.get();
+    pollfd state{fd, 0, 0};
+    if (fd >= 0 && poll(&state, 1, 0) == 1 && (state.revents & POLLHUP) != 0) closed.push_back(id);
+  }
+  for (const uint64_t id : closed) forget(id);
+  return !closed.empty();
 }
 
 Answer SocketService::bind(AppSocket& socket, const ReceivedRequest& request) {
@@ -313,6 +334,22 @@ Answer SocketService::get_option(const AppSocket& socket, const ReceivedRequest&
     std::memcpy(answer.value.data(), standard.data(), std::min<size_t>(standard.size(), 15));
     answer.header.error = 0;
   }
+  return answer;
+}
+
+// What still lies in the Unix socket is on its way, too.
+Answer SocketService::out_queue(AppSocket& socket, const ReceivedRequest& request) {
+  if (socket.state == AppSocket::State::kListening) return failure(EINVAL);
+  Answer answer;
+  const mptcp::Connection* connection = live_.host().find(socket.connection);
+  if (socket.pump == nullptr || connection == nullptr) return answer;
+  int unread = 0;
+  ioctl(socket.pump->descriptor(), FIONREAD, &unread);
+  const mptcp::ConnectionInfo info = connection->info();
+  // A DATA_FIN counts as sent and acknowledged, but not as written.
+  const uint64_t done = request.header.argument0 != 0 ? info.sent_bytes : info.acked_bytes;
+  const uint64_t left = info.written_bytes - std::min(info.written_bytes, done);
+  answer.header.result = static_cast<int32_t>(std::min<uint64_t>(left, INT32_MAX / 2)) + unread;
   return answer;
 }
 

@@ -61,6 +61,7 @@ class SocketService {
   Answer withdraw(AppSocket& socket);
   Answer query(const AppSocket& socket) const;
   Answer take_error(AppSocket& socket);
+  Answer out_queue(AppSocket& socket, const ReceivedRequest& request);
   Answer set_option(AppSocket& socket, const ReceivedRequest& request);
   Answer get_option(const AppSocket& socket, const ReceivedRequest& request);
   Answer release(AppSocket& socket);
@@ -68,6 +69,7 @@ class SocketService {
   const PolicyRule* rule_for(const AppSocket& socket, PolicyUse use, const wire::Endpoint& endpoint) const;
   Answer answer_for_gone(const ReceivedRequest& request);
   tl::expected<std::shared_ptr<Binding>, int> bind_port(const AppSocket& socket, const wire::Endpoint& local);
+  bool forget_closed_on(uint16_t port);
 
   // ---- the sockets' lives (socket_service.cc)
   void on_event(const host::Event& event);

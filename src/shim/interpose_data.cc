@@ -30,13 +30,28 @@ bool is_braid(int fd) {
   return identify(fd, name);
 }
 
-constexpr int kForeignReceiveFlags = MSG_OOB | MSG_ERRQUEUE;
+// MSG_TRUNC: TCP throws octets away, and leaves the buffer alone (tcp(7)).
+constexpr int kForeignReceiveFlags = MSG_OOB | MSG_ERRQUEUE | MSG_TRUNC;
 constexpr int kForeignSendFlags = MSG_OOB | MSG_FASTOPEN;
 
+ssize_t throw_away(int fd, size_t size, int flags) {
+  char unwanted[16384];
+  const size_t most = size < sizeof(unwanted) ? size : sizeof(unwanted);
+  const ssize_t n = real().recv(fd, unwanted, most, flags & ~(MSG_TRUNC | MSG_WAITALL));
+  return n > 0 || size == 0 ? n : explain(fd, n);
+}
+
 // Urgent data is not carried; there is no error queue.
-ssize_t refuse_receive(int flags) {
+ssize_t receive_foreign(int fd, size_t size, int flags) {
+  if ((flags & (MSG_OOB | MSG_ERRQUEUE)) == 0) return throw_away(fd, size, flags);
   errno = (flags & MSG_ERRQUEUE) != 0 ? EAGAIN : EINVAL;
   return -1;
+}
+
+size_t size_of(const msghdr& message) {
+  size_t size = 0;
+  for (size_t i = 0; i < message.msg_iovlen; ++i) size += message.msg_iov[i].iov_len;
+  return size;
 }
 
 }  // namespace
@@ -52,7 +67,7 @@ BRAID_EXPORT ssize_t readv(int fd, const iovec* parts, int count) {
 }
 
 BRAID_EXPORT ssize_t recv(int fd, void* buffer, size_t size, int flags) {
-  if ((flags & kForeignReceiveFlags) != 0 && is_braid(fd)) return refuse_receive(flags);
+  if ((flags & kForeignReceiveFlags) != 0 && is_braid(fd)) return receive_foreign(fd, size, flags);
   const ssize_t n = real().recv(fd, buffer, size, flags);
   return n > 0 || size == 0 ? n : explain(fd, n);
 }
@@ -64,7 +79,7 @@ BRAID_EXPORT ssize_t recvfrom(int fd, void* buffer, size_t size, int flags, sock
     const ssize_t n = real().recvfrom(fd, buffer, size, flags, address, address_size);
     return n > 0 || size == 0 ? n : explain(fd, n);
   }
-  if ((flags & kForeignReceiveFlags) != 0) return refuse_receive(flags);
+  if ((flags & kForeignReceiveFlags) != 0) return receive_foreign(fd, size, flags);
   const ssize_t n = real().recvfrom(fd, buffer, size, flags, nullptr, nullptr);
   if (n >= 0 && address_size != nullptr) *address_size = 0;
   return n > 0 || size == 0 ? n : explain(fd, n);
@@ -77,13 +92,20 @@ BRAID_EXPORT ssize_t recvmsg(int fd, msghdr* message, int flags) {
     const ssize_t n = real().recvmsg(fd, message, flags);
     return n != 0 && !(n < 0 && errno == ECONNRESET) ? n : explain(fd, n);
   }
-  if ((flags & kForeignReceiveFlags) != 0) return refuse_receive(flags);
+  if ((flags & kForeignReceiveFlags) != 0) return receive_foreign(fd, size_of(*message), flags);
   void* const name = message->msg_name;
   message->msg_name = nullptr;
   const ssize_t n = real().recvmsg(fd, message, flags);
   message->msg_name = name;
   message->msg_namelen = 0;
   return explain(fd, n);
+}
+
+// The kernel's goes on after an end of stream, and gives as many messages of no octets as were asked for.
+BRAID_EXPORT int recvmmsg(int fd, mmsghdr* messages, unsigned count, int flags, timespec* timeout) {
+  const int n = real().recvmmsg(fd, messages, count, flags, timeout);
+  if (count == 0 || (n > 0 && messages[0].msg_len > 0)) return n;
+  return explain(fd, n < 0 ? n : 0) < 0 ? -1 : n;
 }
 
 BRAID_EXPORT ssize_t send(int fd, const void* buffer, size_t size, int flags) {

@@ -16,6 +16,8 @@ void resolve(Function& function, const char* name) {
 }
 }  // namespace
 
+void* look_up(const char* name) { return dlsym(RTLD_NEXT, name); }
+
 // Two threads may do this at once; they write the same pointers.
 const RealCalls& real() {
   if (is_resolved.load(std::memory_order_acquire)) return calls;
@@ -35,6 +37,10 @@ const RealCalls& real() {
   resolve(calls.recv, "recv");
   resolve(calls.recvfrom, "recvfrom");
   resolve(calls.recvmsg, "recvmsg");
+  resolve(calls.recvmmsg, "recvmmsg");
+  resolve(calls.shutdown, "shutdown");
+  resolve(calls.ioctl, "ioctl");
+  resolve(calls.syscall, "syscall");
   resolve(calls.send, "send");
   resolve(calls.sendto, "sendto");
   resolve(calls.sendmsg, "sendmsg");

@@ -52,10 +52,14 @@ TypesConfig /etc/mime.types
 Mutex pthread
 User www-data
 Group www-data
+# Idle connections are closed when threads are scarce, and processes that are not needed: ab would count that as failures.
 StartServers 2
-ThreadsPerChild 16
-MaxRequestWorkers 160
+ThreadsPerChild 64
+MinSpareThreads 64
+MaxSpareThreads 512
+MaxRequestWorkers 512
 MaxKeepAliveRequests 0
+KeepAliveTimeout 60
 DocumentRoot {place}
 EnableSendfile On
 Listen {port}
