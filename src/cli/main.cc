@@ -41,6 +41,7 @@ int main(int argc, char** argv) {
   braid::cli::add_set(app, exit_status);
   braid::cli::add_pm(app, exit_status);
   braid::cli::add_config(app, exit_status);
+  braid::cli::add_doctor(app, exit_status);
   braid::cli::add_cleanup(app, exit_status);
   braid::cli::add_sim(app, exit_status);
   braid::cli::add_sweep(app, exit_status);

@@ -18,7 +18,7 @@ void add_limits(CLI::App& app, int& exit_status);
 void add_set(CLI::App& app, int& exit_status);
 void add_pm(CLI::App& app, int& exit_status);
 void add_config(CLI::App& app, int& exit_status);
-void add_doctor(CLI::App& app, const std::vector<std::string>& command, int& exit_status);
+void add_doctor(CLI::App& app, int& exit_status);
 void add_cleanup(CLI::App& app, int& exit_status);
 void add_sim(CLI::App& app, int& exit_status);
 void add_sweep(CLI::App& app, int& exit_status);
