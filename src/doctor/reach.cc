@@ -23,7 +23,7 @@ namespace braid::doctor {
 namespace {
 
 constexpr Duration kPatience = 1s;
-constexpr int kAttempts = 2;
+constexpr int kAttempts = 3;  // a busy host may be late with the first: it asks for the neighbour before
 constexpr uint8_t kSyn = 0x02, kRst = 0x04, kSynAck = 0x12, kFlags = 0x17;
 constexpr uint8_t kMptcpOption = 30;
 
