@@ -49,6 +49,7 @@ int main(int argc, char** argv) {
   braid::cli::add_monitor(app, exit_status);
   braid::cli::add_events(app, exit_status);
   braid::cli::add_why(app, exit_status);
+  braid::cli::add_doctor(app, exit_status);
   braid::cli::add_cleanup(app, exit_status);
   braid::cli::add_sim(app, exit_status);
   braid::cli::add_sweep(app, exit_status);

@@ -239,6 +239,7 @@ int run(const Options& options, const std::vector<std::string>& command) {
   }
   // Its messages stand between the program's own.
   if (!options.config.has_log_level() && config->log_level == "info") config->log_level = "warn";
+  config->group.clear();  // whoever runs the program is its daemon's owner
   return run_with_private_daemon(*config, start, command);
 }
 }  // namespace

@@ -21,7 +21,7 @@ void add_set(CLI::App& app, int& exit_status);
 void add_policy(CLI::App& app, int& exit_status);
 void add_pm(CLI::App& app, int& exit_status);
 void add_config(CLI::App& app, int& exit_status);
-void add_doctor(CLI::App& app, const std::vector<std::string>& command, int& exit_status);
+void add_doctor(CLI::App& app, int& exit_status);
 void add_why(CLI::App& app, int& exit_status);
 void add_events(CLI::App& app, int& exit_status);
 void add_monitor(CLI::App& app, int& exit_status);
