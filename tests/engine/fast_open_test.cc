@@ -151,12 +151,13 @@ TEST_P(FastOpenThroughNetworks, EachByteArrivesOnce) {
   for (int i = 0; i < 4; ++i) exchange(topology, server);
   const mptcp::Counters& ours = topology.client->host().counters();
   const mptcp::Counters& theirs = topology.server->host().counters();
-  const bool is_possible = GetParam().network == Network::kClear ||
-                           GetParam().network == Network::kLosesAnswer ||
-                           GetParam().network == Network::kRepeatsSyn;
+  // A SYN whose answer is lost counts as one that the network dropped.
+  const bool is_possible =
+      GetParam().network == Network::kClear || GetParam().network == Network::kRepeatsSyn;
   EXPECT_EQ(ours[Counter::kTcpFastOpenActive] > 0, is_possible);
   EXPECT_EQ(theirs[Counter::kTcpFastOpenPassive], ours[Counter::kTcpFastOpenActive]);
-  if (GetParam().mode != Mode::kTcp) {
+  // In version 0 the key came with the SYN, and the third ACK need not be seen.
+  if (GetParam().mode == Mode::kVersion1 || GetParam().mode == Mode::kChecksum) {
     EXPECT_GE(theirs[Counter::kMpCapableAckRx], 4u);
   }
 }
