@@ -205,7 +205,10 @@ def roam(size, away, peer="braid", download=False, rates=RATES, say=print):
             options = ["-i", f"{place}/id", "-o", "StrictHostKeyChecking=no", "-o", f"UserKnownHostsFile={place}/known",
                        "-o", "BatchMode=yes", "-q"]
             session = Session(net, up.run(), options, place)
-            lab.wait_for(lambda: session.ticks or session.process.poll() is not None, 20, "the ssh session")
+            try:
+                lab.wait_for(lambda: session.ticks or session.process.poll() is not None, 20, "the ssh session")
+            except TimeoutError as error:
+                raise TimeoutError(f"{error}\n{up.call('ss').stdout}\n{open(place + '/sshd.log').read()}") from None
             there, copy = f"root@{SERVER[4]}:", f"{place}/copy"
             ends = (there + f"{place}/file", copy) if download else (f"{place}/file", there + copy)
             scp = net.client.start(*up.run(), "scp", "-P", PORT, *options, *ends)
