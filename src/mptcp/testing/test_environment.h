@@ -30,6 +30,7 @@ class TestEnvironment final : public Environment {
   std::map<wire::FourTuple, Member> members;
   std::map<Token, Connection*> tokens;
   std::optional<Key> next_key;  // instead of a random one
+  DecisionLog* decisions = nullptr;
 
   size_t count(ConnectionEvent event) const { return events.at(static_cast<size_t>(event)); }
 
@@ -72,6 +73,7 @@ class TestEnvironment final : public Environment {
     return {};
   }
   void wake(Connection&) override {}
+  DecisionLog* decision_log() override { return decisions; }
   PeerMemory* peer_memory() override { return &memory; }
   void on_event(Connection&, ConnectionEvent event) override { ++events.at(static_cast<size_t>(event)); }
 
