@@ -99,6 +99,49 @@ TEST_F(Paths, OverdueAcksAreEnoughToTurnToTheOtherPath) {
   }
 }
 
+/// Counts what a connection decides.
+struct DecisionCount final : DecisionLog {
+  void on_decision(const Connection&, const Decision& decision, Time) override {
+    ++of[static_cast<size_t>(decision.kind)];
+  }
+  size_t operator[](Decision::Kind kind) const { return of[static_cast<size_t>(kind)]; }
+  std::array<size_t, 32> of{};
+};
+
+// The last segment of a burst of an odd number is acknowledged when the peer has the next: that is no sign
+// that a path is dead, but the path was left for it once a round trip, and then had everything at once.
+TEST_F(Paths, ADelayedAckIsNoReasonForDoubt) {
+  Pair pair(1, {PathOptions{.delay = 25ms}, PathOptions{.delay = 100ms}});
+  DecisionCount decisions;
+  pair.client.environment.decisions = &decisions;
+  pair.client.config.no_delay = true;
+  open(pair);
+  for (int i = 0; i < 100; ++i) {
+    pair.client.to_send += 20 * 1400 + 700;
+    pair.run_for(38ms);
+  }
+  pair.run_for(1s);
+  EXPECT_EQ(pair.server.received, pair.client.to_send);
+  EXPECT_EQ(decisions[Decision::Kind::kPathDoubted], 0u);
+}
+
+// A path that has just been opened was taken out of slow start because the peer's window, still small, was
+// full: it then took minutes to become what it could have been in a second.
+TEST_F(Paths, ABlockedWindowDoesNotEndSlowStart) {
+  Pair pair(1, {PathOptions{.delay = 100ms}, PathOptions{.delay = 20ms}});
+  DecisionCount decisions;
+  pair.client.environment.decisions = &decisions;
+  pair.server.config.initial_receive_buffer_bytes = 48'000;
+  pair.add_client_endpoints();
+  pair.client.to_send = 2'000'000;
+  pair.connect();
+  ASSERT_TRUE(pair.run_until([&] { return pair.server.received == pair.client.to_send; }));
+  EXPECT_GT(decisions[Decision::Kind::kReinjected], 0u);  // it was blocked
+  ASSERT_EQ(pair.subflows(pair.client), 2u);
+  for (const SubflowInfo& subflow : pair.client.connection->info().subflows)
+    EXPECT_EQ(subflow.ssthresh_bytes, UINT64_MAX) << int{subflow.index};
+}
+
 // What a slow path held kept the window closed for the fast one: two paths carried less than the better
 // alone.
 TEST_F(Paths, ASlowPathDoesNotCloseASmallWindow) {

@@ -40,6 +40,28 @@ TEST_P(Window, ClosesAndOpensAgain) {
   EXPECT_FALSE(pair.server.has_wrong_bytes);
 }
 
+// All that the congestion window allowed left at once, and much of it overflowed the queue of a path that
+// was not even full.
+TEST_P(Window, OpensWithoutABurst) {
+  const PathOptions path{.delay = 20ms, .rate_bytes_per_second = 5'000'000, .queue_bytes = 60'000};
+  Pair pair(1, {path});
+  pair.server.config.receive_buffer_bytes = pair.server.config.initial_receive_buffer_bytes = 600'000;
+  open(pair);
+  pair.client.to_send = 100'000'000;
+  pair.run_for(3s);
+  const auto again = [&] { return pair.client.connection->info().subflows[0].retransmissions; };
+  EXPECT_GT(again(), 0u);  // slow start has found the limit
+  for (int i = 0; i < 5; ++i) {
+    pair.server.is_reading = false;
+    pair.run_for(180ms);  // a timeout's time more, and it would start anew
+    const uint64_t before = again();
+    pair.server.is_reading = true;
+    pair.run_for(120ms);
+    EXPECT_EQ(again(), before) << i;
+    pair.run_for(500ms);
+  }
+}
+
 TEST_P(Window, HasItsFullSizeAtOnceWithoutAutotuning) {
   Pair pair(5, {PathOptions{}, PathOptions{}});
   pair.server.config.receive_buffer_bytes = 3'000'000;

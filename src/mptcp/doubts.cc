@@ -9,7 +9,7 @@ namespace braid::mptcp {
 namespace {
 
 constexpr Duration kLeastPatience = 20ms;
-constexpr Duration kPeersDelayedAck = 40ms;  // when there is too little under way for an ACK of every other
+constexpr Duration kPeersDelayedAck = 40ms;
 
 }  // namespace
 
@@ -31,9 +31,10 @@ Time Connection::Impl::doubt_deadline(const MptcpSubflow& subflow) const {
   const auto spacing =
       std::min(srtt, Duration(static_cast<int64_t>(static_cast<double>(srtt.count()) * 2 * subflow.mss() /
                                                    static_cast<double>(in_flight))));
-  Duration patience = std::max({2 * rtt.rttvar(), srtt / 8, kLeastPatience, 2 * spacing});
-  if (in_flight <= 2 * subflow.mss()) patience += kPeersDelayedAck;
-  return std::max(recovery.oldest_sent_at() + srtt, recovery.stalled_since()) + patience;
+  const Duration patience = std::max({2 * rtt.rttvar(), srtt / 8, kLeastPatience, 2 * spacing});
+  // A segment alone, the last of a burst of an odd number, waits at the peer for another, or for its timer.
+  const Time sent_at = earlier(recovery.prompt_ack_sent_at(), recovery.oldest_sent_at() + kPeersDelayedAck);
+  return std::max(sent_at + srtt, recovery.stalled_since()) + patience;
 }
 
 void Connection::Impl::advance_doubts() {

@@ -84,13 +84,14 @@ Batch* Reassembly::State::locate(DataOffset begin, size_t hint) {
 }
 
 Batch* Reassembly::State::open_batch(DataOffset begin, Batch* before) {
-  std::unique_ptr<Batch> batch;
+  // Several paths leave holes in dozens, and now and then a few more than ever before: these find them here.
+  constexpr size_t kAtOnce = 64;
   if (spare.empty()) {
-    batch = std::make_unique<Batch>();
-  } else {
-    batch = std::move(spare.back());
-    spare.pop_back();
+    spare.reserve(set.size() + kAtOnce);  // all of them may lie there once
+    for (size_t i = 0; i < kAtOnce; ++i) spare.push_back(std::make_unique<Batch>());
   }
+  std::unique_ptr<Batch> batch = std::move(spare.back());
+  spare.pop_back();
   batch->run = {.begin = begin, .end = begin, .head = 0, .tail = 0};
   auto position = before == nullptr ? set.end() : set.iterator_to(*before);
   return &*set.insert_before(position, *batch.release());

@@ -14,6 +14,9 @@ uint64_t ReinjectionQueue::bytes_for(int taker) const {
 
 void ReinjectionQueue::push(DataRange range, int source) {
   if (range.begin >= range.end) return;
+  // As many as a window of a doubted path comes in, at once: the next doubt then costs no allocation.
+  constexpr size_t kUsual = 256;
+  if (ranges_.capacity() == 0) ranges_.reserve(kUsual);
   for (Entry& entry : ranges_) {
     if (entry.source != source || range.begin > entry.range.end || entry.range.begin > range.end) continue;
     entry.range.end = std::max(entry.range.end, range.end);

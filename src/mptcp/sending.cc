@@ -216,7 +216,7 @@ void Connection::Impl::on_blocking(MptcpSubflow& holder) {
     sending.cautioned_at = now;
   }
   // Once per round trip; in recovery the window has just fallen, and little of it is in use.
-  if (!config.penalise || recovery.in_recovery()) return;
+  if (!config.penalise || recovery.in_recovery() || recovery.congestion_control().in_slow_start()) return;
   if (now - holder.penalised_at < recovery.rtt().srtt()) return;
   recovery.congestion_control().on_congestion(
       {.now = now, .in_flight_bytes = recovery.in_flight_bytes(), .srtt = recovery.rtt().srtt()});

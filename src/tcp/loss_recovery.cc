@@ -179,6 +179,12 @@ Time LossRecovery::stalled_since() const { return state_->queue.empty() ? kNever
 Time LossRecovery::oldest_sent_at() const {
   return state_->queue.empty() ? kNever : state_->queue.head().sent_at;
 }
+Time LossRecovery::prompt_ack_sent_at() const {
+  const SentQueue& queue = state_->queue;
+  if (queue.empty()) return kNever;
+  if (queue.sacked_bytes() > 0 || queue.head().is_retransmitted) return queue.head().sent_at;
+  return queue.sent_at(queue.snd_una() + state_->config.mss_bytes);
+}
 const RttEstimator& LossRecovery::rtt() const { return state_->rtt; }
 Duration LossRecovery::current_rto() const { return state_->rto; }
 CongestionControl& LossRecovery::congestion_control() { return *state_->cc; }

@@ -76,7 +76,10 @@ class LossRecovery {
   /// Since when the oldest outstanding octet has been waiting without any progress; kNever if nothing waits.
   Time stalled_since() const;
   Time oldest_sent_at() const;  ///< when the oldest outstanding octet was last sent; kNever if nothing waits
-  Time next_deadline() const;   ///< tail probe, reordering timer or RTO, whichever is armed; kNever
+  /// When the octet was last sent for which a peer that delays ACKs has to send one at once (RFC 5681, 4.2):
+  /// of the oldest outstanding the first beyond one segment, or any if there are holes. kNever: none such.
+  Time prompt_ack_sent_at() const;
+  Time next_deadline() const;  ///< tail probe, reordering timer or RTO, whichever is armed; kNever
   const RttEstimator& rtt() const;
   Duration current_rto() const;  ///< with back-off
   CongestionControl& congestion_control();

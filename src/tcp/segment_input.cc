@@ -225,6 +225,7 @@ Disposition Subflow::Impl::process_ack(const Arrival& arrival) {
   input.is_window_update = is_window_changed || carries_signal(arrival.segment);
   input.has_payload = has_text;
   const AckOutcome outcome = recovery.on_ack(input);
+  bursts.on_ack(outcome.newly_acked_bytes, burst_window());
   snd_una = recovery.snd_una();
   return on_ack_outcome(outcome, arrival.now);
 }

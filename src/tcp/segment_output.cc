@@ -116,7 +116,8 @@ void Subflow::Impl::send_tail_probe(SegmentSink& sink, Time now) {
 
 Subflow::Impl::SendLimit Subflow::Impl::send_new_data(SegmentSink& sink, Time now) {
   while (state != State::kClosed && (snd_nxt < end || can_send())) {
-    const uint64_t allowance = recovery.allowance_bytes();
+    uint64_t allowance = recovery.allowance_bytes();
+    if (allowance > 0) allowance = std::min(allowance, bursts.allowance_bytes(now, burst_window()));
     if (allowance == 0) return SendLimit::kCongestion;
     const uint32_t full = max_payload();
     const uint64_t room = std::min(allowance, window_room());
@@ -144,6 +145,13 @@ Subflow::Impl::SendLimit Subflow::Impl::send_new_data(SegmentSink& sink, Time no
   return SendLimit::kOther;
 }
 
+BurstLimit::Window Subflow::Impl::burst_window() const {
+  return {.cwnd_bytes = recovery.cwnd_bytes(),
+          .srtt = recovery.rtt().srtt(),
+          .mss_bytes = mss(),
+          .is_slow_start = recovery.congestion_control().in_slow_start()};
+}
+
 /// Asks the upper for new data; they are committed to this subflow then.
 uint64_t Subflow::Impl::grant(uint64_t room, uint32_t full, Time now) {
   if (!can_send() || room == 0) return 0;
@@ -164,6 +172,7 @@ uint64_t Subflow::Impl::next_size(uint64_t unsent, uint64_t room, uint32_t full)
 
 void Subflow::Impl::note_sent(ByteRange sent, Time now) {
   recovery.on_sent(sent.size(), now);
+  bursts.on_sent(sent.size());
   snd_nxt = sent.end;
 }
 

@@ -241,6 +241,13 @@ void SentQueue::sort_by_time() {
       [](const SentRecord& a, const SentRecord& b) { return a.was_sent_before(b.transmission, b.end); });
 }
 
+Time SentQueue::sent_at(StreamOffset offset) const {
+  for (const SentRecord& record : by_sequence_) {
+    if (offset < record.end) return record.sent_at;
+  }
+  return kNever;
+}
+
 ByteRange SentQueue::first_lost(uint64_t max_bytes) const {
   auto it = by_loss_.begin();
   if (it == by_loss_.end()) return {};

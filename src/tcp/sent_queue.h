@@ -78,6 +78,8 @@ class SentQueue {
   size_t record_count() const { return by_sequence_.size(); }
   /// The record that begins at snd_una; the queue is not empty.
   const SentRecord& head() const { return *by_sequence_.begin(); }
+  /// When that octet was last sent; kNever if it is not outstanding. O(records before it).
+  Time sent_at(StreamOffset offset) const;
 
   /// New octets at the end.
   void append(uint64_t bytes, uint32_t segment_bytes, Time now);

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "tcp/ack_policy.h"
+#include "tcp/burst_limit.h"
 #include "tcp/loss_recovery.h"
 #include "tcp/receiver.h"
 #include "tcp/send_window.h"
@@ -173,6 +174,7 @@ struct Subflow::Impl {
   /// Why no more went out.
   enum class SendLimit : uint8_t { kCongestion, kOther };
   SendLimit send_new_data(SegmentSink& sink, Time now);
+  BurstLimit::Window burst_window() const;
   uint64_t grant(uint64_t room, uint32_t full, Time now);
   uint64_t next_size(uint64_t unsent, uint64_t room, uint32_t full) const;
   void note_sent(ByteRange sent, Time now);
@@ -215,6 +217,7 @@ struct Subflow::Impl {
   Handshake handshake;
   TimestampClock timestamps;
   LossRecovery recovery;
+  BurstLimit bursts;
   SendWindow window;
   Receiver receiver;
   AckPolicy acks;

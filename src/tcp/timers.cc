@@ -20,8 +20,8 @@ Time Subflow::Impl::next_deadline() const {
     case State::kSynReceived:
       return earlier(handshake.deadline, user_timeout_deadline());
     default:
-      return std::min({recovery.next_deadline(), acks.next_deadline(), persist.deadline, keepalive_deadline(),
-                       user_timeout_deadline(), closing_deadline});
+      return std::min({recovery.next_deadline(), bursts.next_deadline(), acks.next_deadline(),
+                       persist.deadline, keepalive_deadline(), user_timeout_deadline(), closing_deadline});
   }
 }
 
@@ -34,6 +34,7 @@ void Subflow::Impl::advance(Time now) {
   if (user_timeout_deadline() <= now) return reset_with(CloseReason::kTimedOut, now);
   if (!is_synchronized() || state == State::kTimeWait) return;
   if (acks.on_deadline(now)) ++totals.delayed_acks;
+  if (bursts.next_deadline() <= now) bursts.on_deadline();
   if (recovery.next_deadline() <= now) on_recovery_deadline(now);
   if (state != State::kClosed && persist.deadline <= now) on_persist_deadline(now);
   if (state != State::kClosed && keepalive_deadline() <= now) on_keepalive_deadline(now);

@@ -30,12 +30,11 @@ class TestEnvironment final : public Environment {
   std::map<wire::FourTuple, Member> members;
   std::map<Token, Connection*> tokens;
   std::optional<Key> next_key;  // instead of a random one
-  DecisionLog* log = nullptr;
+  DecisionLog* decisions = nullptr;
 
   size_t count(ConnectionEvent event) const { return events.at(static_cast<size_t>(event)); }
 
   RandomSource& random() override { return random_; }
-  DecisionLog* decision_log() override { return log; }
   ChunkPool& chunks() override { return chunks_; }
   Counters& counters() override { return counters_; }
   const PathConfig& path_config() const override { return paths; }
@@ -74,6 +73,7 @@ class TestEnvironment final : public Environment {
     return {};
   }
   void wake(Connection&) override {}
+  DecisionLog* decision_log() override { return decisions; }
   PeerMemory* peer_memory() override { return &memory; }
   void on_event(Connection&, ConnectionEvent event) override { ++events.at(static_cast<size_t>(event)); }
 
