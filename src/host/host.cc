@@ -181,6 +181,10 @@ Error Host::change_endpoint(uint8_t id, bool is_backup, bool is_fullmesh, Time n
 }
 void Host::set_decision_log(mptcp::DecisionLog* log) { impl_->decisions = log; }
 void Host::set_limits(const mptcp::PathLimits& limits) { impl_->paths.limits = limits; }
+void Host::set_policy(std::string_view scheduler, std::string_view congestion_control) {
+  if (!scheduler.empty()) impl_->config.connection.scheduler = scheduler;
+  if (!congestion_control.empty()) impl_->config.connection.congestion_control = congestion_control;
+}
 const mptcp::PathConfig& Host::path_config() const { return impl_->paths; }
 
 // ---- applications, handle_ and poll_: the work is in applications.cc, receive.cc, transmit.cc

@@ -128,6 +128,11 @@ class Host {
   Error remove_endpoint(uint8_t id, Time now);
   Error change_endpoint(uint8_t id, bool is_backup, bool is_fullmesh, Time now);
   void set_limits(const mptcp::PathLimits& limits);
+
+  // ---- commands: policy
+  /// Of connections and listeners that are opened from now on without settings of their own. Empty: stays.
+  /// Names that there are.
+  void set_policy(std::string_view scheduler, std::string_view congestion_control);
   /// Is told what connections decide and why. Outlives the host, or is taken away (null) before it goes.
   void set_decision_log(mptcp::DecisionLog* log);
   const mptcp::PathConfig& path_config() const;

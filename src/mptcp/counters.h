@@ -113,7 +113,6 @@ namespace braid::mptcp {
   X(BraidFallbackPeerInfiniteMapping, "BraidFallbackPeerInfiniteMapping") \
   X(BraidFallbackMd5Signature, "BraidFallbackMd5Signature")               \
   X(BraidFallbackSimultaneousOpen, "BraidFallbackSimultaneousOpen")       \
-  X(BraidFallbackNoOptionRoom, "BraidFallbackNoOptionRoom")               \
   X(BraidFallbackDataAckMissing, "BraidFallbackDataAckMissing")           \
   X(BraidFallbackSynOptionDroppedBefore, "BraidFallbackSynOptionDroppedBefore")
 

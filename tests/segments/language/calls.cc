@@ -192,6 +192,8 @@ void Application::set(const std::string& rest) {
     connection.set_keepalive(idle, interval, attempts, stage_.now());
   } else if (name == "user-timeout") {
     connection.set_user_timeout(to_duration(value), stage_.now());
+  } else if (name == "traffic-class") {
+    connection.set_traffic_class(static_cast<uint8_t>(to_number(value)));
   } else if (name == "scheduler") {
     if (!connection.set_scheduler(value, stage_.now())) throw ScriptError("no scheduler has that name");
   } else if (name == "congestion-control") {
