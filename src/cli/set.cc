@@ -1,4 +1,4 @@
-// `braid set`: what open connections do from now on.
+// `braid set`: what open connections do from now on, and what new ones begin with.
 #include <fmt/format.h>
 
 #include <memory>
@@ -12,10 +12,12 @@ namespace braid::cli {
 
 namespace {
 constexpr const char* kFooter = R"(
-CONNECTION: its token, or one of its ends, as `braid ss` shows them; or all.
+CONNECTION: its token, or one of its ends, as `braid ss` shows them; all: those that are open; default: those
+that are opened from now on (and listeners), for as long as the daemon runs; its configuration file stays.
 
 Examples:
   braid set all scheduler redundant
+  braid set default scheduler redundant
   braid set 4a5b6c7d congestion-control olia
   braid set 203.0.113.9:443 scheduler blest congestion-control cubic)";
 
@@ -32,14 +34,13 @@ int run(const std::vector<std::string>& words) {
   }
   const auto result = call_daemon(request);
   if (!result) return 1;
-  fmt::print("{} changed\n", result->value("changed", 0));
+  if (words[0] != "default") fmt::print("{} changed\n", result->value("changed", 0));
   return 0;
 }
 }  // namespace
 
 void add_set(CLI::App& app, int& exit_status) {
-  CLI::App* command =
-      app.add_subcommand("set", "Change the scheduler or congestion control of open connections");
+  CLI::App* command = app.add_subcommand("set", "Change the scheduler or congestion control of connections");
   command->footer(kFooter);
   auto words = std::make_shared<std::vector<std::string>>();
   command->add_option("words", *words, "CONNECTION [scheduler NAME] [congestion-control NAME]")

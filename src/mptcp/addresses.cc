@@ -71,15 +71,20 @@ void Connection::Impl::on_priority(MptcpSubflow& subflow, const wire::MpPrio& op
 
 bool Connection::Impl::announce(uint8_t id, const wire::IpAddress& address, uint16_t port) {
   if (env.mtu_of(address) == 0) return false;
-  if (!announcements.announce(id, address, port, static_cast<uint8_t>(negotiation.version), now))
+  if (!announcements.announce(id, address, port, static_cast<uint8_t>(negotiation.version), now)) {
     counters().add(Counter::kAddAddrTxDrop);
+    return false;
+  }
   if (is_logged()) log({.kind = Decision::Kind::kAddressAnnounced, .amount = id, .address = address});
   schedule_announcements();
   return true;
 }
 
 void Connection::Impl::withdraw(uint8_t id) {
-  if (!announcements.withdraw(id)) counters().add(Counter::kRmAddrDrop);
+  if (!announcements.withdraw(id)) {
+    counters().add(Counter::kRmAddrDrop);
+    return;
+  }
   if (is_logged()) log({.kind = Decision::Kind::kAddressWithdrawn, .amount = id});
   schedule_announcements();
 }

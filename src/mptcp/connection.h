@@ -48,7 +48,6 @@ enum class FallbackReason : uint8_t {
   kPeerInfiniteMapping,
   kMd5Signature,
   kSimultaneousOpen,
-  kNoOptionRoom,
   kDataAckMissing,          // our first data were acknowledged by a segment without any MPTCP option
   kSynOptionDroppedBefore,  // earlier connections to that destination were kSynOptionDropped: not offered
 };

@@ -120,7 +120,6 @@ namespace braid::mptcp {
   X(BraidFallbackPeerInfiniteMapping, "BraidFallbackPeerInfiniteMapping") \
   X(BraidFallbackMd5Signature, "BraidFallbackMd5Signature")               \
   X(BraidFallbackSimultaneousOpen, "BraidFallbackSimultaneousOpen")       \
-  X(BraidFallbackNoOptionRoom, "BraidFallbackNoOptionRoom")               \
   X(BraidFallbackDataAckMissing, "BraidFallbackDataAckMissing")           \
   X(BraidFallbackSynOptionDroppedBefore, "BraidFallbackSynOptionDroppedBefore")
 

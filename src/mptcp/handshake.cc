@@ -38,8 +38,6 @@ Counter counter_of(FallbackReason reason) {
       return Counter::kBraidFallbackMd5Signature;
     case FallbackReason::kSimultaneousOpen:
       return Counter::kBraidFallbackSimultaneousOpen;
-    case FallbackReason::kNoOptionRoom:
-      return Counter::kBraidFallbackNoOptionRoom;
     case FallbackReason::kDataAckMissing:
       return Counter::kBraidFallbackDataAckMissing;
     case FallbackReason::kSynOptionDroppedBefore:

@@ -69,8 +69,6 @@ std::string_view to_string(FallbackReason reason) {
       return "md5-signature";
     case FallbackReason::kSimultaneousOpen:
       return "simultaneous-open";
-    case FallbackReason::kNoOptionRoom:
-      return "no-option-room";
     case FallbackReason::kDataAckMissing:
       return "data-ack-missing";
   }

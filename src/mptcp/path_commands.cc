@@ -43,7 +43,7 @@ tl::expected<uint8_t, PathError> Connection::Impl::announce_address(const wire::
   if (id == 0) return tl::unexpected(PathError::kNoAddressId);
   if (const auto known = address_of_id(id); known && *known != address)
     return tl::unexpected(PathError::kInUse);
-  announce(id, address, port);
+  if (!announce(id, address, port)) return tl::unexpected(PathError::kTooManyAnnounced);
   if (!address_of_id(id)) program_addresses.push_back({id, address});
   return id;
 }

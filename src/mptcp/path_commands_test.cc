@@ -59,6 +59,34 @@ TEST_F(PathCommands, APathIsOpenedMadeBackupAndClosed) {
   EXPECT_EQ(subflows(), 1u);
 }
 
+TEST_F(PathCommands, ChangingTheEndpointUndoesWhatAProgramSet) {
+  pair.add_client_endpoints();
+  open("endpoints");
+  ASSERT_EQ(subflows(), 2u);
+  ASSERT_EQ(pair.client.connection->set_path_backup(1, true, pair.now), PathError::kNone);
+  pair.run_for(1s);
+  ASSERT_TRUE(of(pair.server, 1).is_backup);
+  // `endpoint change id 2 nobackup`
+  pair.client.connection->on_endpoint_changed(pair.client.environment.paths.endpoints.at(0), pair.now);
+  pair.run_for(1s);
+  EXPECT_FALSE(of(pair.client, 1).is_backup);
+  EXPECT_FALSE(of(pair.server, 1).is_backup);
+}
+
+TEST_F(PathCommands, MoreAnnouncementsThanMayWaitAreRefused) {
+  open("application");
+  pair.cut(0);
+  constexpr uint8_t kMayWait = 64;
+  const auto announce = [&](uint8_t id) {
+    const auto announced = pair.server.connection->announce_address(server_address(1), 8000, id, pair.now);
+    return announced ? PathError::kNone : announced.error();
+  };
+  for (uint8_t id = 1; id <= kMayWait; ++id) ASSERT_EQ(announce(id), PathError::kNone) << int{id};
+  EXPECT_EQ(announce(kMayWait + 1), PathError::kTooManyAnnounced);
+  EXPECT_EQ(pair.server.counter(Counter::kAddAddrTxDrop), 1u);
+  EXPECT_EQ(announce(1), PathError::kNone) << "takes the place of the same";
+}
+
 TEST_F(PathCommands, TheFirstPathMayBeClosedToo) {
   open("application");
   ASSERT_EQ(open_second(), PathError::kNone);

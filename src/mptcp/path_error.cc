@@ -26,6 +26,8 @@ std::string_view to_string(PathError error) {
       return "the connection neither announced nor uses an address with that ID";
     case PathError::kNoAddressId:
       return "all address IDs are taken";
+    case PathError::kTooManyAnnounced:
+      return "too many announcements wait for the peer's echo; withdraw some, or try again later";
   }
   return "?";
 }

@@ -18,6 +18,7 @@ enum class PathError : uint8_t {
   kNoSuchSubflow,
   kNoSuchAddress,  // neither announced nor used
   kNoAddressId,    // all 255 are taken
+  kTooManyAnnounced,
 };
 /// A sentence's end, for people.
 std::string_view to_string(PathError error);

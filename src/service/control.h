@@ -22,8 +22,8 @@
 //   {"command": "limits", "action": "show"}        {"subflows", "add_addr_accepted"}
 //   {"command": "limits", "action": "set", "subflows"?, "add_addr_accepted"?}                    the same
 //   {"command": "set", "connection", "scheduler"?, "congestion_control"?}    {"changed"}: how many;
-//   "connection":
-//                             a local token (hexadecimal), a local or remote end, or "all"
+//                             "connection": a local token (hexadecimal), a local or remote end, "all" that
+//                             are open, or "default": what is opened from now on
 //   {"command": "pm", "action": "subscribe"}       {"connections": [...]}, as "ss" has them. From then on
 //   events
 //                             come on this connection, one a line, between answers: {"event": NAME, ...}

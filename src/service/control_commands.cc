@@ -319,12 +319,20 @@ tl::expected<std::string, std::string> name_of_one(const json& request, const ch
 ControlCommands::Result ControlCommands::set(const json& request) {
   const auto which = request.find("connection");
   if (which == request.end() || !which->is_string())
-    return tl::unexpected(
-        std::string("set: which \"connection\"? A token, an end as `braid ss` shows it, or \"all\""));
+    return tl::unexpected(std::string(
+        "set: which \"connection\"? A token, an end as `braid ss` shows it, \"all\" that are open, "
+        "or \"default\" for those to come"));
   const auto scheduler = name_of_one(request, "scheduler", mptcp::scheduler_names());
   if (!scheduler) return tl::unexpected(scheduler.error());
   const auto control = name_of_one(request, "congestion_control", mptcp::all_congestion_control_names());
   if (!control) return tl::unexpected(control.error());
+  if (*which == "default") {
+    mptcp::ConnectionConfig config = live_.host().config().connection;
+    if (!scheduler->empty()) config.scheduler = *scheduler;
+    if (!control->empty()) config.congestion_control = *control;
+    live_.host().set_connection_config(config);
+    return json{{"changed", 0}};
+  }
   size_t changed = 0;
   for (const auto& entry : live_.host().connections()) {
     if (!is_meant(which->get<std::string>(), entry.info)) continue;

@@ -210,19 +210,26 @@ congestion_control = "reno"
     assert results["connections"][0]["intact"] and results["connections"][0]["wasted_bytes"] > 1_500_000
 
 
-def test_braid_set_changes_open_connections_and_says_what_is_wrong(scenario, tmp_path):
+def test_braid_set_changes_connections_and_says_what_is_wrong(scenario, tmp_path):
     script = tmp_path / "script"
     script.write_text(r"""braid=$1
 $braid set all scheduler blest congestion-control balia
 $braid ss | grep -o 'scheduler [a-z]*, congestion control [a-z]*'
 $braid set $($braid ss | sed -n 's/.*token \([0-9a-f]*\),.*/\1/p') scheduler ecf
 $braid ss | grep -o 'scheduler [a-z]*'
+$braid set default scheduler redundant congestion-control olia
+for i in $(seq 100); do test "$($braid ss | grep -c token)" = 2 && break; sleep 0.05; done
+$braid ss | grep -o 'scheduler [a-z]*, congestion control [a-z]*' | sort
 $braid set 192.0.2.200:1 scheduler ecf
 $braid set all scheduler no-such
 $braid set all nonsense x
 exit 0
 """)
     path = scenario(POLICY + f"""
+[[workload]]
+from = "client"
+to = "server"
+start = "4s"
 [[program]]
 host = "client"
 start = "2s"
@@ -231,6 +238,7 @@ command = "sh {script} {lab.braid_binary()}"
     results = results_of(path)
     output = results["programs"][0]["output"]
     assert "1 changed\nscheduler blest, congestion control balia\n1 changed\nscheduler ecf\n" in output, output
+    assert "scheduler ecf, congestion control balia\nscheduler redundant, congestion control olia\n" in output, output
     assert 'there is no connection "192.0.2.200:1"' in output, output
     assert 'there is no scheduler "no-such": lowest-rtt, ' in output, output
     assert "scheduler NAME, congestion-control NAME, or both" in output, output

@@ -117,6 +117,19 @@ TEST(Olia, BestAndLargestMeansNothingToMove) {
   EXPECT_EQ(b.alpha(), 0);
 }
 
+TEST(Olia, ATimeoutOfWhatWasSentAgainDoesNotMakeAGoodPathABadOne) {
+  CoupledMember::Members members;
+  Olia large(kMss, members), best(kMss, members);
+  set_window(large, 50, 100ms);
+  set_window(best, 20, 100ms);
+  for (Olia* path : {&large, &best}) path->on_congestion({Time(1s), path->cwnd_bytes(), 100ms});
+  for (int i = 0; i < 100; ++i) best.on_ack(limited_ack(100, 100ms));
+  best.on_congestion({Time(2s), best.cwnd_bytes(), 100ms});
+  best.on_timeout({Time(3s), best.cwnd_bytes(), 100ms}, true);
+  EXPECT_DOUBLE_EQ(best.alpha(), 0.5);
+  EXPECT_DOUBLE_EQ(large.alpha(), -0.5);
+}
+
 TEST(Olia, ANegativeIncreaseStopsAtASegment) {
   CoupledMember::Members members;
   Olia large(kMss, members), best(kMss, members);

@@ -9,7 +9,10 @@ void Olia::on_ack(const tcp::AckSample& sample) {
   CoupledMember::on_ack(sample);
 }
 
+// Losses with nothing delivered between them are one: a timeout of what was sent again would else wipe out
+// what the path was worth, and a path that looks worth nothing hardly grows again.
 void Olia::on_loss() {
+  if (since_loss_bytes_ == 0) return;
   between_losses_bytes_ = since_loss_bytes_;
   since_loss_bytes_ = 0;
 }

@@ -295,9 +295,10 @@ void EndpointPaths::close_subflows(Predicate&& should_close) {
   for (const uint8_t index : indexes) actions_.close_subflow(index);
 }
 
+/// Also where it is so already, for all that is known here: a program may have set it otherwise meanwhile.
 void EndpointPaths::sync_backup(const PathEndpoint& endpoint) {
   for (PathSubflow& subflow : subflows_) {
-    if (!is_from(endpoint, subflow) || subflow.is_backup == endpoint.is_backup) continue;
+    if (!is_from(endpoint, subflow)) continue;
     subflow.is_backup = endpoint.is_backup;
     actions_.set_backup(subflow.index, endpoint.is_backup);
   }

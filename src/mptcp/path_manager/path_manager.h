@@ -74,7 +74,7 @@ class PathActions {
   virtual void close_subflow(uint8_t index) = 0;
   virtual void set_backup(uint8_t index, bool is_backup) = 0;
   /// Announces (ADD_ADDR, repeated until echoed) or withdraws an address. False: the host does not have it
-  /// now; when it comes, the path manager hears of an endpoint added.
+  /// now (when it comes, the path manager hears of an endpoint added), or too many wait for their echo.
   virtual bool announce(uint8_t id, const wire::IpAddress& address, uint16_t port) = 0;
   virtual void withdraw(uint8_t id) = 0;
   /// Whether it is time to open further paths; when it becomes so, on_paths_due comes.

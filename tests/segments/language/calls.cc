@@ -192,13 +192,13 @@ void Application::set(const std::string& rest) {
     connection.set_keepalive(idle, interval, attempts, stage_.now());
   } else if (name == "user-timeout") {
     connection.set_user_timeout(to_duration(value), stage_.now());
+  } else if (name == "traffic-class") {
+    connection.set_traffic_class(static_cast<uint8_t>(to_number(value)));
   } else if (name == "scheduler") {
     if (!connection.set_scheduler(value, stage_.now())) throw ScriptError("no scheduler has that name");
   } else if (name == "congestion-control") {
     if (!connection.set_congestion_control(value, stage_.now()))
       throw ScriptError("no congestion control has that name");
-  } else if (name == "traffic-class") {
-    connection.set_traffic_class(static_cast<uint8_t>(to_unsigned(value)));
   } else if (name == "hop-limit") {
     connection.set_hop_limit(static_cast<uint8_t>(to_unsigned(value)));
   } else if (name == "send-buffer") {
