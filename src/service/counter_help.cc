@@ -155,6 +155,20 @@ std::string_view help_of(mptcp::Counter counter) {
       return "Segments with an old timestamp (PAWS, RFC 7323).";
     case Counter::kTcpListenOverflows:
       return "Connections that found the backlog full.";
+    case Counter::kTcpFastOpenActive:
+      return "Connections whose SYN's data the server took whole.";
+    case Counter::kTcpFastOpenActiveFail:
+      return "Connections whose SYN's data the server did not take, or in part.";
+    case Counter::kTcpFastOpenPassive:
+      return "SYNs whose data were taken.";
+    case Counter::kTcpFastOpenPassiveFail:
+      return "SYNs with a wrong cookie.";
+    case Counter::kTcpFastOpenPassiveAltKey:
+      return "SYNs with a cookie of the key before.";
+    case Counter::kTcpFastOpenListenOverflow:
+      return "SYNs whose data were not taken because too many handshakes of their kind were open.";
+    case Counter::kTcpFastOpenCookieReqd:
+      return "SYNs that asked for a cookie.";
     case Counter::kTcpSyncookiesSent:
       return "SYNs that were answered with a cookie.";
     case Counter::kTcpSyncookiesRecv:
@@ -211,8 +225,6 @@ std::string_view help_of(mptcp::Counter counter) {
       return "Connections that are plain TCP because of MD5 signatures.";
     case Counter::kBraidFallbackSimultaneousOpen:
       return "Connections that are plain TCP because both ends opened them at once.";
-    case Counter::kBraidFallbackNoOptionRoom:
-      return "Connections that are plain TCP because the SYN had no room for MP_CAPABLE.";
     case Counter::kBraidFallbackDataAckMissing:
       return "Connections that are plain TCP because ACKs of the first data had no option.";
     case Counter::kBraidFallbackSynOptionDroppedBefore:

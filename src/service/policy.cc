@@ -73,7 +73,7 @@ std::optional<PolicyRule::Ports> read_ports(const toml::node& node) {
 }
 
 std::optional<PolicyRule::Network> read_network(const std::string& text) {
-  const size_t slash = text.find('/');
+  const size_t slash = text.rfind('/');
   const auto address = wire::IpAddress::parse(text.substr(0, slash));
   if (!address) return std::nullopt;
   const int most = address->is_v4() ? 32 : 128;

@@ -233,8 +233,6 @@ std::string_view meaning_of(FallbackReason reason) {
       return "MD5 signatures leave no room for MPTCP options";
     case FallbackReason::kSimultaneousOpen:
       return "both ends opened it at once, which Multipath TCP has no handshake for";
-    case FallbackReason::kNoOptionRoom:
-      return "there was no room left for MP_CAPABLE among the SYN's options";
     case FallbackReason::kDataAckMissing:
       return "our first data were acknowledged without any MPTCP option: something on the way removes them";
     case FallbackReason::kSynOptionDroppedBefore:
