@@ -9,7 +9,6 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -18,6 +17,9 @@
 #include "io/event_loop.h"
 #include "lab/carrier.h"
 #include "lab/child.h"
+#include "lab/daemon_commands.h"
+#include "lab/event_logs.h"
+#include "lab/flow_record.h"
 #include "lab/host_setup.h"
 #include "lab/namespaces.h"
 #include "lab/wire_end.h"
@@ -58,8 +60,12 @@ class Laboratory {
         workplace_(workplace),
         namespaces_(std::move(namespaces)),
         world_(scenario, scenario.seed, scenario::HostPlace::kOutside),
-        flows_(scenario::flows_of(scenario)),
-        results_of_flows_(flows_.size()) {}
+        flows_(scenario::flows_of(scenario)) {
+    for (const scenario::FlowPlan& plan : flows_)
+      records_.emplace_back(
+          plan, records_.size() + 1, scenario.interval,
+          options.records_series ? FlowRecord::Series::kOfSubflowsToo : FlowRecord::Series::kOfConnection);
+  }
 
   tl::expected<void, std::string> set_up();
   LabOutcome run();
@@ -78,17 +84,6 @@ class Laboratory {
     std::unique_ptr<Child> child;
     bool is_awaited = false, has_ended = false;
   };
-  /// What is known of a flow so far; `sender` and `receiver` as the daemon or the agent says it.
-  struct FlowState {
-    json client = json::object(), server = json::object();  // the last of the stack's words
-    json client_result, server_result;                      // of the agents
-    uint64_t client_memory_max = 0, server_memory_max = 0;
-    bool is_over = false;
-    std::string failure;
-    uint64_t sampled_bytes = 0;
-    std::map<size_t, uint64_t> sampled_subflow_bytes;
-  };
-
   std::vector<std::string> inside(const Host& host, std::vector<std::string> command, bool on_braid) const;
   tl::expected<std::unique_ptr<Child>, std::string> start(const Host& host, Child::Options options) const;
   tl::expected<void, std::string> start_daemons();
@@ -102,15 +97,9 @@ class Laboratory {
   void on_program_end(Program& program);
   void sample();
   void ask_daemon(const Host& host);
-  void note_stack(size_t flow, bool is_server, json info);
-  void add_series(size_t flow, double at);
   void check_end();
   void stop_agents();
-  void write_event_log();
   void apply(const scenario::EventSpec& event);
-  tl::expected<void, std::string> change_policy(const Host& host, const scenario::EventSpec& event);
-  tl::expected<void, std::string> change_endpoint(const Host& host, size_t attachment, bool is_backup);
-  scenario::ConnectionResult result_of(size_t flow) const;
   std::string with_addresses(std::string command) const;
   Host& host(const std::string& name) {
     return **std::ranges::find_if(hosts_, [&](const auto& h) { return h->plan.spec->name == name; });
@@ -125,7 +114,7 @@ class Laboratory {
   std::vector<scenario::FlowPlan> flows_;
   std::vector<std::unique_ptr<WireEnd>> wire_ends_;  // of the world's attachments
   std::vector<std::unique_ptr<Host>> hosts_;
-  std::vector<FlowState> results_of_flows_;
+  std::vector<FlowRecord> records_;  // of the flows, by their place
   std::vector<std::unique_ptr<Program>> programs_;
   std::unique_ptr<Child> command_;
   io::EventLoop loop_;
@@ -271,15 +260,7 @@ void Laboratory::on_agent(Host& host) {
   if (!text) {  // it has ended
     loop_.remove(host.agent->output_descriptor());
     host.has_reported = true;
-    for (size_t i = 0; i < flows_.size(); ++i) {
-      const bool is_its =
-          flows_[i].spec->from == host.plan.spec->name || flows_[i].spec->to == host.plan.spec->name;
-      FlowState& flow = results_of_flows_[i];
-      const json& last =
-          flows_[i].spec->from == host.plan.spec->name ? flow.client_result : flow.server_result;
-      if (is_its && last.is_null() && flow.failure.empty())
-        flow.failure = fmt::format("{}: what played it ended too early", host.plan.spec->name);
-    }
+    for (FlowRecord& record : records_) record.on_agent_end(host.plan.spec->name);
     return check_end();
   }
   host.agent_output += *text;
@@ -295,65 +276,10 @@ void Laboratory::on_agent(Host& host) {
 
 void Laboratory::on_line(Host& host, const json& message) {
   if (message.contains("ready")) host.is_ready = true;
-  const size_t number = message.value("connection", flows_.size());
-  if (number >= flows_.size()) return;
-  FlowState& flow = results_of_flows_[number];
-  const bool is_server = message.value("is_server", false);
-  if (message.contains("over")) flow.is_over = true;
-  if (message.contains("failure") && flow.failure.empty()) {
-    flow.failure = fmt::format("{}: {}", host.plan.spec->name, message["failure"].get<std::string>());
-    flow.is_over = true;
-  }
-  if (const auto found = message.find("sample"); found != message.end()) {
-    if (host.plan.spec->is_linux) note_stack(number, is_server, *found);
-    if (is_server == (flows_[number].spec->kind != scenario::WorkloadSpec::Kind::kRequests)) {
-      flow.sampled_bytes = found->value("received_bytes", uint64_t{0}) - flow.sampled_bytes;
-      series_.push_back({found->value("at_s", 0.0), fmt::format("connection {}", number + 1), "goodput",
-                         static_cast<double>(flow.sampled_bytes) * 8 / seconds(scenario_.interval)});
-      flow.sampled_bytes = found->value("received_bytes", uint64_t{0});
-    }
-    if (host.plan.spec->is_linux && !is_server) add_series(number, found->value("at_s", 0.0));
-  }
-  if (const auto found = message.find("result"); found != message.end()) {
-    if (host.plan.spec->is_linux) note_stack(number, is_server, *found);
-    (is_server ? flow.server_result : flow.client_result) = *found;
-  }
+  const size_t number = message.value("connection", records_.size());
+  if (number >= records_.size()) return;
+  records_[number].on_agent(message, host.plan.spec->name, host.plan.spec->is_linux, series_);
   check_end();
-}
-
-void Laboratory::note_stack(size_t number, bool is_server, json info) {
-  FlowState& flow = results_of_flows_[number];
-  const auto memory = info.value("memory_bytes", uint64_t{0});
-  uint64_t& most = is_server ? flow.server_memory_max : flow.client_memory_max;
-  most = std::max(most, memory);
-  // Of a subflow that is gone, the kernel says nothing more: what it did say stays.
-  json& last = is_server ? flow.server : flow.client;
-  if (last.contains("subflows") && info.contains("subflows")) {
-    for (const json& old : last["subflows"]) {
-      const bool is_there = std::ranges::any_of(info["subflows"], [&](const json& s) {
-        return s.value("local", "") == old.value("local", "") &&
-               s.value("remote", "") == old.value("remote", "");
-      });
-      if (!is_there) info["subflows"].push_back(old);
-    }
-  }
-  last = std::move(info);
-}
-
-void Laboratory::add_series(size_t number, double at) {
-  FlowState& flow = results_of_flows_[number];
-  if (!options_.records_series || !flow.client.contains("subflows")) return;
-  size_t index = 0;
-  for (const json& s : flow.client["subflows"]) {
-    const std::string name = fmt::format("connection {} subflow {}", number + 1, ++index);
-    const auto sent = s.value("data_sent_bytes", uint64_t{0});
-    uint64_t& before = flow.sampled_subflow_bytes[index];
-    series_.push_back({at, name, "rate",
-                       static_cast<double>(sent - std::min(sent, before)) * 8 / seconds(scenario_.interval)});
-    before = sent;
-    series_.push_back({at, name, "cwnd", s.value("cwnd_bytes", 0.0)});
-    series_.push_back({at, name, "srtt", s.value("srtt_us", 0.0) / 1e3});
-  }
 }
 
 void Laboratory::ask_daemon(const Host& host) {
@@ -364,16 +290,16 @@ void Laboratory::ask_daemon(const Host& host) {
   for (json connection : answer->value("connections", json::array())) {
     const bool is_server = connection.value("is_server", false);
     const std::string end = connection.value(is_server ? "local" : "remote", "");
-    for (size_t i = 0; i < flows_.size(); ++i) {
-      const scenario::FlowPlan& plan = flows_[i];
+    for (FlowRecord& record : records_) {
+      const scenario::FlowPlan& plan = record.plan();
       if ((is_server ? plan.spec->to : plan.spec->from) != host.plan.spec->name) continue;
       const wire::Endpoint server{world_.address_of(plan.spec->to), plan.port};
       if (end != server.to_string()) continue;
       connection["memory_bytes"] = connection.value("send_queue_bytes", uint64_t{0}) +
                                    connection.value("receive_queue_bytes", uint64_t{0}) +
                                    connection.value("out_of_order_bytes", uint64_t{0});
-      note_stack(i, is_server, connection);
-      if (!is_server) add_series(i, seconds(now().time_since_epoch()));
+      record.note_stack(is_server, connection);
+      if (!is_server) record.add_series(seconds(now().time_since_epoch()), series_);
       break;
     }
   }
@@ -461,8 +387,7 @@ tl::expected<void, std::string> Laboratory::start_command() {
 /// Over when everything that has an end has reached it.
 void Laboratory::check_end() {
   if (begin_ == Time{} || command_ != nullptr || !scenario_.stops_early) return;
-  const bool are_flows_over = std::ranges::all_of(
-      results_of_flows_, [](const FlowState& f) { return f.is_over || !f.failure.empty(); });
+  const bool are_flows_over = std::ranges::all_of(records_, &FlowRecord::is_over);
   const bool are_programs_over =
       std::ranges::all_of(programs_, [](const auto& p) { return p->has_ended || !p->is_awaited; });
   const bool is_anything =
@@ -482,133 +407,27 @@ void Laboratory::stop_agents() {
   while (!have_reported() && io::read_clock() < patience) loop_.run_once(patience);
 }
 
-scenario::ConnectionResult Laboratory::result_of(size_t number) const {
-  const scenario::WorkloadSpec& spec = *flows_[number].spec;
-  const FlowState& flow = results_of_flows_[number];
-  const json client = flow.client_result.is_object() ? flow.client_result : json::object();
-  const json server = flow.server_result.is_object() ? flow.server_result : json::object();
-  const json& teller = spec.kind == scenario::WorkloadSpec::Kind::kRequests ? client : server;
-  scenario::ConnectionResult result;
-  result.kind = spec.is_of_trace ? "trace" : to_string(spec.kind);
-  result.from = spec.from;
-  result.to = spec.to;
-  result.bytes = client.value("received_bytes", uint64_t{0}) + server.value("received_bytes", uint64_t{0});
-  result.start_s = seconds(spec.start.time_since_epoch());
-  const bool is_over = client.value("is_over", false) || server.value("is_over", false);
-  result.end_s = is_over ? std::max(client.value("last_byte_s", 0.0), server.value("last_byte_s", 0.0))
-                         : outcome_.results.elapsed_s;
-  if (result.end_s > result.start_s)
-    result.goodput_bits_per_s = static_cast<double>(result.bytes) * 8 / (result.end_s - result.start_s);
-  result.longest_gap_s = teller.value("longest_gap_s", 0.0);
-  result.failure = flow.failure;
-  result.is_complete = is_over && flow.failure.empty();
-  result.is_intact = client.value("is_intact", true) && server.value("is_intact", true);
-  result.delay = scenario::summarise(teller.value("delays", std::vector<double>()));
-  for (const json* end : {&flow.client, &flow.server})
-    result.wasted_bytes +=
-        end->value("reinjected_bytes", uint64_t{0}) + end->value("retransmitted_bytes", uint64_t{0});
-  result.sender_memory_max = flow.client_memory_max;
-  result.receiver_memory_max = flow.server_memory_max;
-  result.multipath = flow.client.value("multipath", "");
-  result.fallback =
-      flow.client.value("fallback", result.multipath == "fallback" ? "not told by Linux" : "none");
-  for (const json& s : flow.client.value("subflows", json::array())) {
-    // By place, as its series are named.
-    result.subflows.push_back({.index = static_cast<uint8_t>(result.subflows.size()),
-                               .local = s.value("local", ""),
-                               .remote = s.value("remote", ""),
-                               .sent_bytes = s.value("data_sent_bytes", uint64_t{0}),
-                               .received_bytes = s.value("data_received_bytes", uint64_t{0}),
-                               .srtt_ms = s.value("srtt_us", 0.0) / 1e3,
-                               .retransmissions = s.value("retransmissions", uint64_t{0}),
-                               .timeouts = s.value("timeouts", uint64_t{0}),
-                               .is_backup = s.value("is_backup", false)});
-  }
-  return result;
-}
-
-/// What the hosts logged for themselves, and the scenario's events, in the order of time.
-void Laboratory::write_event_log() {
-  struct Line {
-    double time_s;
-    const std::string* host;
-    std::string members;
-  };
-  std::vector<Line> lines;
-  for (const auto& one : hosts_) {
-    std::ifstream file(one->events_path);
-    for (std::string line; std::getline(file, line);) {
-      // {"time_s":SECONDS,MEMBERS}
-      const size_t colon = line.find(':'), comma = line.find(',');
-      if (comma == std::string::npos || !line.ends_with('}')) continue;
-      const double time =
-          std::stod(line.substr(colon + 1, comma - colon - 1)) - seconds(begin_.time_since_epoch());
-      lines.push_back({time, &one->plan.spec->name, line.substr(comma + 1, line.size() - comma - 2)});
-    }
-  }
-  std::ranges::stable_sort(lines, {}, &Line::time_s);
-  std::vector<scenario::EventSpec> events = scenario_.events;
-  std::ranges::stable_sort(events, {}, &scenario::EventSpec::at);
-  auto event = events.begin();
-  for (const Line& line : lines) {
-    for (; event != events.end() && seconds(event->at.time_since_epoch()) <= line.time_s; ++event)
-      event_log_->add(*event);
-    event_log_->add(line.time_s, *line.host, line.members);
-  }
-  for (; event != events.end() && event->at < now(); ++event) event_log_->add(*event);
-}
-
 /// What happens to hosts; what happens to links is the carrier's.
 void Laboratory::apply(const scenario::EventSpec& event) {
   using Kind = scenario::EventSpec::Kind;
   const Host& where = host(event.subject);
   if (event.kind == Kind::kPolicy) {
-    if (const auto done = change_policy(where, event); !done)
+    if (const auto done = change_policy(where.socket_path, event); !done)
       fmt::print(stderr, "braid lab: at {:.3f} s: {}\n", seconds(event.at.time_since_epoch()), done.error());
     return;
   }
   for (size_t i = 0; i < where.plan.attachments.size(); ++i) {
     if (where.plan.attachments[i]->link->name() != event.link) continue;
     const bool is_of_address = event.kind == Kind::kAddressAdded || event.kind == Kind::kAddressRemoved;
-    const auto done =
-        is_of_address ? change_address(namespaces_, where.plan, i, event.kind == Kind::kAddressAdded)
-        : where.plan.spec->is_linux ? change_backup(namespaces_, where.plan, i, event.kind == Kind::kBackup)
-                                    : change_endpoint(where, i, event.kind == Kind::kBackup);
+    const auto done = is_of_address
+                          ? change_address(namespaces_, where.plan, i, event.kind == Kind::kAddressAdded)
+                      : where.plan.spec->is_linux
+                          ? change_backup(namespaces_, where.plan, i, event.kind == Kind::kBackup)
+                          : change_endpoint(where.socket_path, where.plan.attachments[i]->address.to_string(),
+                                            event.kind == Kind::kBackup);
     if (!done)
       fmt::print(stderr, "braid lab: at {:.3f} s: {}\n", seconds(event.at.time_since_epoch()), done.error());
   }
-}
-
-/// Of a Braid host's connections, through its daemon.
-tl::expected<void, std::string> Laboratory::change_policy(const Host& host,
-                                                          const scenario::EventSpec& event) {
-  auto client = service::ControlClient::connect(host.socket_path);
-  if (!client) return Failure(client.error());
-  json request = {{"command", "set"}, {"connection", "all"}};
-  if (!event.scheduler.empty()) request["scheduler"] = event.scheduler;
-  if (!event.congestion_control.empty()) request["congestion_control"] = event.congestion_control;
-  if (const auto changed = client->call(request); !changed) return Failure(changed.error());
-  return {};
-}
-
-/// Of a Braid host, through its daemon.
-tl::expected<void, std::string> Laboratory::change_endpoint(const Host& host, size_t attachment,
-                                                            bool is_backup) {
-  const scenario::Attachment& a = *host.plan.attachments[attachment];
-  auto client = service::ControlClient::connect(host.socket_path);
-  if (!client) return Failure(client.error());
-  const auto shown = client->call({{"command", "endpoint"}, {"action", "show"}});
-  if (!shown) return Failure(shown.error());
-  for (const json& endpoint : *shown) {
-    if (endpoint.value("address", "") != a.address.to_string()) continue;
-    std::vector<std::string> flags = endpoint.value("flags", std::vector<std::string>());
-    std::erase(flags, "backup");
-    if (is_backup) flags.push_back("backup");
-    const auto changed = client->call(
-        {{"command", "endpoint"}, {"action", "change"}, {"id", endpoint.value("id", 0)}, {"flags", flags}});
-    if (!changed) return Failure(changed.error());
-  }
-  return {};
 }
 
 LabOutcome Laboratory::run() {
@@ -660,14 +479,18 @@ LabOutcome Laboratory::run() {
   results.is_real_time = true;
   results.packet_hops = world_.network().packet_hops();
   results.events = world_.network().events().events_run();
-  for (size_t i = 0; i < flows_.size(); ++i) results.connections.push_back(result_of(i));
+  for (const FlowRecord& record : records_) results.connections.push_back(record.result(results.elapsed_s));
   results.links = scenario::links_of(world_.network());
   for (const auto& program : programs_) {
     if (!program->has_ended) program->result.end_s = results.elapsed_s;
     results.programs.push_back(program->result);
   }
   results.lateness = carrier_->lateness();
-  if (event_log_ != nullptr) write_event_log();
+  if (event_log_ != nullptr) {
+    std::vector<OwnLog> logs;
+    for (const auto& one : hosts_) logs.push_back({one->plan.spec->name, one->events_path});
+    merge_event_logs(logs, scenario_, begin_, now(), *event_log_);
+  }
   results.series = std::move(series_);
   results.series.insert(results.series.end(), carrier_->series().begin(), carrier_->series().end());
   std::ranges::stable_sort(results.series, {}, &scenario::Sample::time_s);

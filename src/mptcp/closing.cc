@@ -154,11 +154,20 @@ tcp::SegmentVerdict Connection::Impl::on_fail_option(MptcpSubflow& subflow, cons
     subflow.reset_reason = wire::ResetReason::kMiddleboxInterference;
     return tcp::SegmentVerdict::kReset;
   }
+  // What a checksum holds back until its mapping is whole is plain TCP's now, and not to be lost.
+  Ring<Slice> held = std::move(subflow.held.slices);
+  subflow.held.slices = {};
   receiving.linear_data = receiving.data.data_rcv_nxt();
-  receiving.linear_stream = subflow.rcv_nxt();
+  receiving.linear_stream = held.empty() ? subflow.rcv_nxt() : subflow.held.stream_begin;
   subflow.fail_due = negotiation.remote.idsn + receiving.data.data_rcv_nxt().value();
   ask_for_ack(subflow);
   fall_back_in_mid_stream(subflow, FallbackReason::kPeerSentMpFail);
+  for (DataOffset position = receiving.linear_data; !held.empty();) {
+    Slice slice = held.pop_front();
+    const size_t size = slice.size();
+    deliver(subflow, position, std::move(slice));
+    position += size;
+  }
   return tcp::SegmentVerdict::kAccept;
 }
 

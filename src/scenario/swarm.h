@@ -9,8 +9,11 @@
 
 namespace braid::scenario {
 
+/// kUsual leaves out what is drawn now and then (swarm_rarities.h): seeds that were noted before it came.
+enum class Draw : uint8_t { kUsual, kAll };
+
 /// The plan of a seed: the same on every machine.
-Scenario plan_of(uint64_t seed);
+Scenario plan_of(uint64_t seed, Draw draw = Draw::kAll);
 
 /// Runs it twice. Empty: all is as it must be; else what is not.
 std::string violation_of(const Scenario& plan);
