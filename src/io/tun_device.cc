@@ -21,8 +21,8 @@ constexpr size_t kCopyLimit = 16384;
 constexpr size_t kTcpChecksumOffset = 16;
 constexpr size_t kTcpFlagsOffset = 13;
 constexpr std::byte kCwrFlag{0x80};
-// Packets for Braid. The kernel's default, 500, overflows on bursts of uncoalesced packets; 2048 did with a hundred
-// connections that receive at once: one packet in nine was lost here and sent again.
+// Packets for Braid. The kernel's default, 500, overflows on bursts of uncoalesced packets; 2048 did with a
+// hundred connections that receive at once: one packet in nine was lost here and sent again.
 constexpr int kTransmitQueue = 10'000;
 
 SetupError describe_open_failure(int error) {

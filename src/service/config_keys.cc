@@ -112,7 +112,8 @@ std::string to_toml(const Config& config) {
   }
   for (const ListenSpec& l : config.listens) {
     text += fmt::format("\n[[listen]]\nport = {}\n", l.local.port);
-    if (!l.local.address.is_unspecified()) text += fmt::format("address = \"{}\"\n", l.local.address.to_string());
+    if (!l.local.address.is_unspecified())
+      text += fmt::format("address = \"{}\"\n", l.local.address.to_string());
     text += fmt::format("to = \"{}\"\nproxy_protocol = {}\nmax_connections = {}\n", l.target.to_string(),
                         l.sends_proxy_header, l.max_connections);
   }

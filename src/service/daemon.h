@@ -21,8 +21,9 @@ struct DaemonOptions {
   int lifeline_fd = -1;
 };
 
-/// Tells a service manager (io/service_manager.h) what becomes of it. Runs until SIGTERM, SIGINT, the control command "stop" or the end of the lifeline. Returns the exit
-/// status: 0 after an orderly end, 1 when it could not start (said on standard error and on ready_fd).
+/// Tells a service manager (io/service_manager.h) what becomes of it. Runs until SIGTERM, SIGINT, the control
+/// command "stop" or the end of the lifeline. Returns the exit status: 0 after an orderly end, 1 when it
+/// could not start (said on standard error and on ready_fd).
 int run_daemon(const DaemonOptions& options);
 
 }  // namespace braid::service
