@@ -34,7 +34,7 @@ TEST(ConnectionHistory, TellsOfAPathThatWasCutAndCameBack) {
   ConnectionHistories histories({}, nullptr);
   Pair pair(1, {{.delay = 10ms, .rate_bytes_per_second = 1'000'000},
                 {.delay = 20ms, .rate_bytes_per_second = 1'000'000}});
-  pair.client.environment.log = &histories;
+  pair.client.environment.decisions = &histories;
   pair.add_client_endpoints();
   pair.client.to_send = 200'000'000;
   pair.connect();
@@ -65,7 +65,7 @@ TEST(ConnectionHistory, TellsOfAPathThatWasCutAndCameBack) {
 TEST(ConnectionHistory, TellsWhyItIsPlainTcpAndWhichSegmentLedToIt) {
   ConnectionHistories histories({}, nullptr);
   Pair pair(2);
-  pair.client.environment.log = &histories;
+  pair.client.environment.decisions = &histories;
   pair.network.middleboxes = {mptcp::testing::strip([](auto, const auto&) { return true; })};
   pair.connect();
   pair.client.to_send = 1000;
@@ -81,8 +81,8 @@ TEST(ConnectionHistory, TellsWhyItIsPlainTcpAndWhichSegmentLedToIt) {
 TEST(ConnectionHistory, TellsOfAJoinThatThePeerRefusedAndOfItsReason) {
   ConnectionHistories client({}, nullptr), server({}, nullptr);
   Pair pair(3, {{}, {}});
-  pair.client.environment.log = &client;
-  pair.server.environment.log = &server;
+  pair.client.environment.decisions = &client;
+  pair.server.environment.decisions = &server;
   pair.server.environment.paths.limits.subflows = 0;
   pair.add_client_endpoints();
   pair.client.to_send = 1000;
@@ -96,7 +96,7 @@ TEST(ConnectionHistory, TellsOfAJoinThatThePeerRefusedAndOfItsReason) {
 TEST(ConnectionHistory, TellsThatThePeerDeniesJoinsAtItsFirstAddress) {
   ConnectionHistories histories({}, nullptr);
   Pair pair(4, {{}, {}});
-  pair.client.environment.log = &histories;
+  pair.client.environment.decisions = &histories;
   pair.server.config.deny_join_initial = true;
   pair.add_client_endpoints();
   pair.client.to_send = 1000;
@@ -111,8 +111,8 @@ TEST(ConnectionHistory, TellsThatThePeerDeniesJoinsAtItsFirstAddress) {
 TEST(ConnectionHistory, AFailedConnectionIsKeptOfTheClientAndNotOfTheServer) {
   ConnectionHistories client({}, nullptr), server({}, nullptr);
   Pair pair(5);
-  pair.client.environment.log = &client;
-  pair.server.environment.log = &server;
+  pair.client.environment.decisions = &client;
+  pair.server.environment.decisions = &server;
   pair.client.connection = mptcp::Connection::connect(
       pair.client.config, pair.client.environment,
       {{mptcp::testing::client_address(0), 33'000}, {mptcp::testing::server_address(0), 80}}, pair.now);
