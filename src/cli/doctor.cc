@@ -46,13 +46,18 @@ Finding check_program(const std::string& program) {
       return {Severity::kFine, "program", path + " is dynamically linked: the preloaded library reaches it",
               "", ""};
     case Preload::kStatic:
-      return {Severity::kBlocks, "program", path + " is statically linked (as most of Go's are)",
+      return {Severity::kBlocks, "program", path + " is statically linked",
+              "the preloaded library does not reach it: it goes on with the kernel's TCP",
+              fmt::format("braid run --capture -- {}", path)};
+    case Preload::kGo:
+      return {Severity::kBlocks, "program", path + " is written in Go, which makes its system calls itself",
               "the preloaded library does not reach it: it goes on with the kernel's TCP",
               fmt::format("braid run --capture -- {}", path)};
     case Preload::kPrivileged:
       return {Severity::kBlocks, "program",
               path + " gains privileges when it starts (set-user-ID, or file capabilities)",
-              "the loader ignores preloaded libraries for it", fmt::format("sudo braid run -- {}", path)};
+              "the loader ignores preloaded libraries for it",
+              fmt::format("braid run --capture -- {}", path)};
     case Preload::kUnknown:
       break;
   }
