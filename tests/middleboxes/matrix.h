@@ -2,6 +2,7 @@
 // table of docs/middleboxes.md, made by running it.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,7 +21,8 @@ struct Row {
   /// What must come of it where it is delivered: the client's reason on one path, from the start; the paths
   /// in use with the box on the first of two.
   mptcp::FallbackReason reason = mptcp::FallbackReason::kNone;
-  size_t paths = 2;
+  std::optional<size_t> paths =
+      2;  // none: by timing the box loses so many mappings that the subflow is reset, or not
   bool has_checksum = false;  // the hosts ask for DSS checksums
 };
 const std::vector<Row>& rows();
