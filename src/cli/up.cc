@@ -10,10 +10,10 @@
 #include <memory>
 
 #include "cli/daemon_options.h"
-#include "cli/service_notice.h"
 #include "cli/subcommands.h"
 #include "cli/supervisor.h"
 #include "cli/uplinks_format.h"
+#include "io/service_manager.h"
 #include "service/control.h"
 
 namespace braid::cli {
@@ -75,15 +75,16 @@ int show_status(const std::string& socket_path, bool as_json) {
 }
 
 int run_in_foreground(const service::DaemonOptions& daemon) {
-  return supervise_daemon(daemon, [&daemon](const std::string& error) {
+  // Ours to tell: the service manager's main process is the watcher.
+  io::ServiceManager manager = io::ServiceManager::from_environment();
+  return supervise_daemon(daemon, [&](const std::string& error) {
     if (!error.empty()) {
       fmt::print(stderr, "braid up: {}\n", error);
       return;
     }
     const auto answer = ask_uplinks(daemon.socket_path);
     const size_t count = answer ? answer->value("uplinks", nlohmann::json::array()).size() : 0;
-    notify_service_manager(
-        fmt::format("READY=1\nSTATUS=Serving {} uplinks at {}", count, daemon.socket_path));
+    manager.ready(fmt::format("Serving {} uplinks at {}", count, daemon.socket_path));
   });
 }
 

@@ -212,6 +212,19 @@ TEST_F(Paths, AddressGoneAndAnotherTakesOver) {
   expect_exact(pair);
 }
 
+TEST_F(Paths, KeepalivesDoNotEndAConnectionWhoseAddressesGo) {
+  Pair pair(10, two());
+  open(pair);
+  pair.client.connection->set_keepalive(7200s, 75s, 9, pair.now);  // as ssh has it
+  pair.run_for(1s);
+  pair.client.environment.local_addresses.clear();
+  pair.client.connection->on_local_address_removed(client_address(0), pair.now);
+  pair.client.connection->on_local_address_removed(client_address(1), pair.now);
+  pair.run_for(10s);
+  EXPECT_EQ(pair.subflows(pair.client), 0u);
+  EXPECT_FALSE(pair.client.connection->is_finished());
+}
+
 TEST_F(Paths, BreakBeforeMake) {
   Pair pair(6, two());
   open(pair);

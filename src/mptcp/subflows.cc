@@ -305,6 +305,7 @@ ConnectionError error_of(const tcp::Subflow& subflow, tcp::CloseReason reason) {
 /// Whether the application has said how long it bears silence, and the last path was silent for that long: by
 /// a user timeout, of what is not acknowledged (RFC 5482), or by keepalives, when nothing was on its way.
 bool Connection::Impl::is_patience_over(const MptcpSubflow& last) const {
+  if (last.end.has_value()) return false;  // its address went, or it was given up here: that is no silence
   const bool is_idle = is_everything_acked() && is_everything_granted();
   if (!is_idle) return config.subflow.user_timeout > Duration{0};
   return config.subflow.keepalive_idle.has_value() && !last.has_path_keepalive;

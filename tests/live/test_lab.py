@@ -206,7 +206,10 @@ congestion_control = "reno"
 """)
     results = results_of(path, "--csv", str(csv))
     assert 2.5 < sent(csv, 2, 1, 3) / sent(csv, 1, 1, 3) < 3.5, "the weights"
-    assert sent(csv, 1, 4, 6) > 7 and sent(csv, 2, 4, 6) > 7, "both paths carry everything"
+    # Over the second path there may be two subflows, one to each of the server's addresses.
+    text = csv.read_text()
+    others = [n for n in (2, 3) if f"connection 1 subflow {n}," in text]
+    assert sent(csv, 1, 4, 6) > 7 and sum(sent(csv, n, 4, 6) for n in others) > 7, "both paths carry everything"
     assert results["connections"][0]["intact"] and results["connections"][0]["wasted_bytes"] > 1_500_000
 
 

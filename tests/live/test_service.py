@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import subprocess
+import tempfile
 
 import pytest
 
@@ -37,6 +38,15 @@ class Manager:
         return dict(line.split("=", 1) for line in self.socket.recv(4096).decode().splitlines())
 
 
+def open_to_all(directory):
+    """The daemon's user gets there: pytest's directories are root's alone."""
+    os.chmod(directory, 0o777)
+    for parent in directory.parents:
+        if str(parent) == tempfile.gettempdir():
+            break
+        os.chmod(parent, 0o755)
+
+
 def start(net, directory, manager, config, *words):
     """In the background, as an unprivileged user with what the unit gives it; /dev/net/tun as udev makes it."""
     os.chmod(directory, 0o777)
@@ -57,8 +67,7 @@ def limits(net, directory):
 
 def test_tells_its_manager_and_reads_its_file_anew(net, tmp_path):
     directory = str(tmp_path)
-    for parent in (tmp_path, *list(tmp_path.parents)[:2]):
-        os.chmod(parent, 0o777)
+    open_to_all(tmp_path)
     config = tmp_path / "braid.toml"
     config.write_text("[limits]\nsubflows = 3\n")
     manager = Manager(directory)
@@ -91,8 +100,7 @@ def test_tells_its_manager_and_reads_its_file_anew(net, tmp_path):
 
 def test_what_is_read_anew_is_for_connections_that_begin_then(net, tmp_path):
     directory = str(tmp_path)
-    for parent in (tmp_path, *list(tmp_path.parents)[:2]):
-        os.chmod(parent, 0o777)
+    open_to_all(tmp_path)
     config = tmp_path / "braid.toml"
     config.write_text("")
     manager = Manager(directory)
@@ -118,8 +126,7 @@ def test_what_is_read_anew_is_for_connections_that_begin_then(net, tmp_path):
 
 def test_each_capability_of_the_unit_is_needed(net, tmp_path):
     """Without one of them the daemon does not serve, or not what it should: none is there for nothing."""
-    for parent in (tmp_path, *list(tmp_path.parents)[:2]):
-        os.chmod(parent, 0o777)
+    open_to_all(tmp_path)
     for name in ("net_admin", "net_raw"):
         left = ",".join(c for c in CAPABILITIES.split(",") if c != "+" + name)
         done = subprocess.run(net.client.command(
