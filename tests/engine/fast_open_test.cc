@@ -2,6 +2,9 @@
 // where nothing is in the way a round trip earlier.
 #include <gtest/gtest.h>
 
+#include <memory>
+#include <vector>
+
 #include "support/topology.h"
 
 namespace braid::test {
@@ -120,11 +123,14 @@ TopologyOptions options_of(const Variant& v) {
   return options;
 }
 
+/// The node knows its applications as long as it lives.
+using Clients = std::vector<std::unique_ptr<Transfer>>;
+
 /// One request, one answer; how long it took until both ends had all.
-Duration exchange(Topology& topology, Server& server) {
+Duration exchange(Topology& topology, Server& server, Clients& clients) {
   const Time begin = topology.network.now();
   const size_t before = server.transfers().size();
-  auto client = topology.connect({.send_bytes = kRequest});
+  Transfer* client = clients.emplace_back(topology.connect({.send_bytes = kRequest})).get();
   EXPECT_TRUE(topology.network.drive_until([&] {
     return client->is_end_seen() && server.transfers().size() > before &&
            server.transfers().back()->is_end_seen();
@@ -148,7 +154,8 @@ TEST_P(FastOpenThroughNetworks, EachByteArrivesOnce) {
   const Interference interference(topology, GetParam().network);
   Server server(*topology.server, topology.server_endpoint(),
                 {.send_bytes = kAnswer, .send_seed = 2, .receive_seed = 1});
-  for (int i = 0; i < 4; ++i) exchange(topology, server);
+  Clients clients;
+  for (int i = 0; i < 4; ++i) exchange(topology, server, clients);
   const mptcp::Counters& ours = topology.client->host().counters();
   const mptcp::Counters& theirs = topology.server->host().counters();
   // A SYN whose answer is lost counts as one that the network dropped.
@@ -182,9 +189,10 @@ TEST(FastOpen, SavesARoundTrip) {
     Server server(*topology.server, topology.server_endpoint(),
                   {.send_bytes = kAnswer, .send_seed = 2, .receive_seed = 1});
     std::vector<Duration> first_byte;
+    Clients clients;
     for (int i = 0; i < 2; ++i) {
       const Time begin = topology.network.now();
-      auto client = topology.connect({.send_bytes = kRequest});
+      Transfer* client = clients.emplace_back(topology.connect({.send_bytes = kRequest})).get();
       ASSERT_TRUE(topology.network.drive_until([&] { return client->received_bytes() > 0; }));
       first_byte.push_back(topology.network.now() - begin);
       EXPECT_TRUE(topology.network.drive(600s));
@@ -204,8 +212,9 @@ TEST(FastOpen, JoinsFollowAndCarryTheRest) {
   Server server(*topology.server, topology.server_endpoint(),
                 {.send_bytes = 1'000'000, .send_seed = 2, .receive_seed = 1});
   size_t most_subflows = 0;
+  Clients clients;
   for (int i = 0; i < 2; ++i) {
-    auto client = topology.connect({.send_bytes = 1'000'000});
+    Transfer* client = clients.emplace_back(topology.connect({.send_bytes = 1'000'000})).get();
     EXPECT_TRUE(topology.network.drive_until([&] {
       if (mptcp::Connection* c = client->connection())
         most_subflows = std::max(most_subflows, c->info().subflows.size());
@@ -227,7 +236,8 @@ TEST(FastOpen, ADataSynIsNotRaced) {
   Topology topology(options);
   Server server(*topology.server, topology.server_endpoint(),
                 {.send_bytes = kAnswer, .send_seed = 2, .receive_seed = 1});
-  exchange(topology, server);
+  Clients clients;
+  exchange(topology, server, clients);
   topology.cut(0);
   auto client = topology.connect({.send_bytes = kRequest});
   topology.network.run_for(5s);

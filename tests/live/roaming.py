@@ -20,16 +20,18 @@ SAMPLE_S = 0.25
 PORT = 2222
 #: The session's far end: a line a second by itself, and an answer to each line that comes.
 FAR_END = r"""
-import sys, threading, time
+import os, sys, threading, time
+def say(*words):  # whole lines: two threads write
+    os.write(1, (" ".join(map(str, words)) + "\n").encode())
 def tick():
     number = 0
     while True:
-        print("tick", number, flush=True); number += 1; time.sleep(1)
+        say("tick", number); number += 1; time.sleep(1)
 threading.Thread(target=tick, daemon=True).start()
 for line in sys.stdin:
     if line.strip() == "end": break
-    print("echo", line.strip(), flush=True)
-print("bye", flush=True)
+    say("echo", line.strip())
+say("bye")
 """
 
 
