@@ -509,6 +509,8 @@ void Connection::Impl::on_starved(uint64_t bytes) {
   if (send_room() == 0) {
     if (sending.is_limit_fixed || !config.autotune || sending.limit_bytes >= config.send_buffer_bytes) return;
     sending.limit_bytes = std::min(sending.limit_bytes + bytes, config.send_buffer_bytes);
+    // The last slice may have gone further beyond the limit than that: whoever is told finds room.
+    if (send_room() == 0) return;
   }
   sending.was_refused = false;
   raise(ConnectionEvent::kWritable);
