@@ -200,30 +200,6 @@ TEST(Events, WritableOnlyAfterARefusal) {
   EXPECT_GT(pair.client.environment.count(ConnectionEvent::kWritable), before);
 }
 
-// A slice is taken whole, however far beyond the limit it goes. Who was told of room and found none was never
-// told again.
-TEST(Events, WritableMeansRoomAlsoAfterASliceBeyondTheLimit) {
-  Pair pair(1, {{.delay = 10ms, .rate_bytes_per_second = 5'000'000}});
-  pair.client.to_send = 1;
-  pair.connect();
-  pair.run_for(100ms);
-  Connection& connection = *pair.client.connection;
-  const std::vector<std::byte> bytes(connection.send_room_bytes() + 60'000);
-  size_t told = pair.client.environment.count(ConnectionEvent::kWritable);
-  ChunkRef chunk = pair.client.environment.chunks().allocate(static_cast<uint32_t>(bytes.size()));
-  ASSERT_TRUE(connection.send(Slice(std::move(chunk), 0, static_cast<uint32_t>(bytes.size())), pair.now));
-  ASSERT_EQ(connection.send_room_bytes(), 0u);
-  for (int i = 0; i < 400; ++i) {
-    pair.run_for(500us);
-    const size_t now = pair.client.environment.count(ConnectionEvent::kWritable);
-    if (now > told) {
-      EXPECT_GT(connection.send_room_bytes(), 0u) << i;
-    }
-    told = now;
-  }
-  EXPECT_GT(told, 0u);
-}
-
 TEST(Events, ReadableOncePerDrain) {
   Pair pair(9);
   pair.server.is_reading = false;
