@@ -77,6 +77,7 @@ struct MptcpSubflow final : tcp::Subflow {
   bool is_doubt_confirmed = false;  // a retransmission timeout followed
   Time penalised_at{};
   UsualRate usual_rate;
+  Time granted_at{};  // when it last got data, of whatever kind
   uint64_t data_sent_bytes = 0, data_received_bytes = 0, reinjected_bytes = 0;
 
   bool is_sack_next = true;  // SACK and DATA_ACK take turns on data segments

@@ -261,6 +261,7 @@ void Connection::Impl::push_map(MptcpSubflow& subflow, DataRange range, DataSour
   subflow.tx.push(map);
   sending.buffer.retain(range.begin, range.end);
   subflow.data_sent_bytes += range.size();
+  subflow.granted_at = now;
   if (source != DataSource::kNew) {
     subflow.reinjected_bytes += range.size();
     sending.reinjected_bytes += range.size();

@@ -183,6 +183,7 @@ void Connection::Impl::update_views() {
                      .in_flight_bytes = recovery.in_flight_bytes(),
                      .room_bytes = subflow->send_room_bytes(),
                      .mss = subflow->mss(),
+                     .idle = recovery.in_flight_bytes() > 0 ? Duration{0} : now - subflow->granted_at,
                      .unsent_bytes = subflow->snd_end() - subflow->snd_nxt(),
                      .sent_bytes = subflow->data_sent_bytes,
                      .policy = subflow->policy});

@@ -11,6 +11,7 @@ namespace {
 /// 44 segments of an Ethernet path: with headers as much as one IP packet holds.
 constexpr uint64_t kLargestGrant = 44 * 1460;
 constexpr uint64_t kThinSegments = 5;
+constexpr int kTrialRoundTrips = 16;
 
 double seconds(Duration duration) { return static_cast<double>(duration.count()) * 1e-9; }
 
@@ -52,6 +53,18 @@ const SubflowView* fastest_peer(const ScheduleInput& input) {
     if (fastest == nullptr || s.srtt < fastest->srtt) fastest = &s;
   }
   return fastest;
+}
+
+bool is_due_for_trial(const SubflowView& subflow, std::span<const SubflowView> subflows) {
+  if (preference_of(subflow) != Preference::kRegular || subflow.idle == Duration{0}) return false;
+  const SubflowView* fastest = nullptr;
+  for (const SubflowView& other : subflows) {
+    if (preference_of(other) != Preference::kRegular || other.srtt == Duration{0}) continue;
+    if (fastest == nullptr || other.srtt < fastest->srtt) fastest = &other;
+  }
+  return fastest != nullptr && fastest->index != subflow.index &&
+         fastest->in_flight_bytes >= 2 * kTrialSegments * fastest->mss &&
+         subflow.idle > kTrialRoundTrips * fastest->srtt && subflow.min_rtt < 2 * fastest->srtt;
 }
 
 uint64_t grant_size(const ScheduleInput& input) {

@@ -28,6 +28,13 @@ const SubflowView* fastest_peer(const ScheduleInput& input);
 /// all that waits. Less than a segment only when nothing is under way that would make more room.
 uint64_t grant_size(const ScheduleInput& input);
 
+/// Whether bulk data have passed it over for so long that it is to be tried with a few segments, although the
+/// fastest can use all of the window: what is known of it gets old, and a peer may open the window only as
+/// far as the subflow goes that it tells of it on (Linux has a receive buffer for each). Not if its RTT would
+/// keep the fastest waiting for more than about one of its own.
+bool is_due_for_trial(const SubflowView& subflow, std::span<const SubflowView> subflows);
+constexpr uint64_t kTrialSegments = 10;  // an initial window (RFC 6928)
+
 /// Octets a second that it is good for if it had all of the window to itself.
 double rate_of(const SubflowView& subflow, uint64_t window_bytes);
 

@@ -40,6 +40,7 @@ struct SubflowView {
   uint64_t in_flight_bytes = 0;
   uint64_t room_bytes = 0;  // congestion and send window have room for this many now
   uint32_t mss = 0;
+  Duration idle{0};           // since it was last given data; 0 while some are in flight
   uint64_t unsent_bytes = 0;  // granted to it, not sent yet
   uint64_t sent_bytes = 0;    // ever granted to it, repeats of what others had included
   PathPolicy policy{};

@@ -421,5 +421,33 @@ TEST_F(SchedulerTest, APlugInsNameIsTakenOnce) {
   EXPECT_EQ(make_scheduler("test-only")->name(), "test-only");
 }
 
+TEST_F(SchedulerTest, LowestRttTriesAPathThatBulkDataPassedOverForLong) {
+  subflows = {subflow(0, 20ms), subflow(1, 25ms)};
+  window_bytes = 100'000;
+  subflows[0].in_flight_bytes = 90'000;
+  subflows[1].in_flight_bytes = 0;
+  subflows[1].min_rtt = 25ms;
+  subflows[1].idle = 300ms;
+  EXPECT_EQ(rank(), (std::vector<uint8_t>{0, 1}));
+  EXPECT_EQ(grant(1, 50'000), 0u) << "the fastest can use all of the window";
+  subflows[1].idle = 400ms;
+  EXPECT_EQ(rank(), (std::vector<uint8_t>{1, 0}));
+  EXPECT_EQ(grant(1, 50'000), 10 * 1460u);
+}
+
+TEST_F(SchedulerTest, LowestRttTriesNoPathThatWouldKeepTheOthersWaiting) {
+  subflows = {subflow(0, 20ms), subflow(1, 25ms)};
+  window_bytes = 100'000;
+  subflows[0].in_flight_bytes = 90'000;
+  subflows[1].in_flight_bytes = 0;
+  subflows[1].min_rtt = 41ms;
+  subflows[1].idle = 10s;
+  EXPECT_EQ(rank(), (std::vector<uint8_t>{0, 1})) << "by its RTT";
+  subflows[1].min_rtt = 25ms;
+  ASSERT_EQ(rank(), (std::vector<uint8_t>{1, 0}));
+  subflows[0].in_flight_bytes = 1460;
+  EXPECT_EQ(rank(), (std::vector<uint8_t>{0, 1})) << "a request that comes now and then goes the fastest way";
+}
+
 }  // namespace
 }  // namespace braid::mptcp
