@@ -62,14 +62,14 @@ def finish(process):
 
 
 class Terminal:
-    """A program in tmux, which is a terminal that can be looked at."""
+    """A program in tmux, which is a terminal that can be looked at. It tells of its end there: tmux may miss that."""
 
     def __init__(self, daemon, directory, columns, rows, *command):
         self.socket, self.daemon = os.path.join(str(directory), "tmux"), daemon
         environment = dict(daemon.environment, TERM="screen-256color", LC_ALL="C.UTF-8")
         environment.pop("NO_COLOR", None)
         lab.run("tmux", "-f", "/dev/null", "-S", self.socket, "new-session", "-d", "-x", columns, "-y", rows,
-                *map(str, command), ";", "set-option", "remain-on-exit", "on", env=environment)
+                "sh", "-c", '"$@"; echo "exit status $?"; cat', "sh", *map(str, command), env=environment)
 
     def tmux(self, *words):
         return lab.run("tmux", "-S", self.socket, *map(str, words))
@@ -85,7 +85,7 @@ class Terminal:
 
         def is_there():
             found[:] = [self.text(*options)]
-            return re.search(pattern, found[0])
+            return re.search(pattern, found[0], re.MULTILINE)
         try:
             lab.wait_for(is_there, what=pattern)
         except TimeoutError:
@@ -144,7 +144,7 @@ def test_a_path_that_is_cut_and_comes_back_is_seen_everywhere(tmp_path):
             terminal.press("?", "Down", "Enter")
             terminal.wait_for(r"\+\d+\.\d+ s  Connected: ")
             terminal.press("q")
-            terminal.wait_for("Pane is dead")
+            terminal.wait_for("^exit status 0$")
         finally:
             terminal.close()
         assert daemon.has_said("Connected: ", "Both ends have proved", "is up", "Path 0 (192.0.2.1 -> ", "answers again")
