@@ -6,6 +6,14 @@
 
 namespace braid::cli {
 
+void add_socket_option(CLI::App& command, std::string& path) {
+  command
+      .add_option(
+          "--socket", path,
+          fmt::format("Control socket [${}, else {}]", service::kSocketVariable, service::kDefaultSocketPath))
+      ->type_name("PATH");
+}
+
 std::optional<nlohmann::json> call_daemon(const nlohmann::json& request) {
   auto client = service::ControlClient::connect(service::control_socket_path());
   if (!client) {

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "cli/control_call.h"
 #include "cli/daemon_options.h"
 #include "cli/subcommands.h"
 #include "service/control.h"
@@ -64,11 +65,7 @@ void add_daemon(CLI::App& app, int& exit_status) {
   CLI::App* command = app.add_subcommand("daemon", "Run one Braid for many programs");
   command->footer(kFooter);
   auto options = std::make_shared<Options>(*command);
-  command
-      ->add_option(
-          "--socket", options->socket_path,
-          fmt::format("Control socket [${}, else {}]", service::kSocketVariable, service::kDefaultSocketPath))
-      ->type_name("PATH");
+  add_socket_option(*command, options->socket_path);
   command
       ->add_option("--listen", options->listens,
                    "Listen on a port of all uplinks for a service that is not run on Braid, and carry its "

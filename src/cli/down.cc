@@ -9,6 +9,7 @@
 #include <cstring>
 #include <memory>
 
+#include "cli/control_call.h"
 #include "cli/subcommands.h"
 #include "cli/supervisor.h"
 #include "io/file_descriptor.h"
@@ -82,11 +83,7 @@ void add_down(CLI::App& app, int& exit_status) {
   command->add_option("--patience", options->patience_s, "How long it may take to end, in seconds")
       ->check(CLI::Range(0.0, 3600.0))
       ->capture_default_str();
-  command
-      ->add_option(
-          "--socket", options->socket_path,
-          fmt::format("Control socket [${}, else {}]", service::kSocketVariable, service::kDefaultSocketPath))
-      ->type_name("PATH");
+  add_socket_option(*command, options->socket_path);
   command->callback([options, &exit_status] { exit_status = run(*options); });
 }
 

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "cli/control_call.h"
 #include "cli/daemon_options.h"
 #include "cli/subcommands.h"
 #include "cli/supervisor.h"
@@ -193,11 +194,7 @@ void add_up(CLI::App& app, int& exit_status) {
   command
       ->add_option("--log-file", options->log_path, "In the background: the log [up.log beside the socket]")
       ->type_name("FILE");
-  command
-      ->add_option(
-          "--socket", options->socket_path,
-          fmt::format("Control socket [${}, else {}]", service::kSocketVariable, service::kDefaultSocketPath))
-      ->type_name("PATH");
+  add_socket_option(*command, options->socket_path);
   command->callback([options, &exit_status] { exit_status = run(*options); });
 }
 
