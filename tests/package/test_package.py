@@ -134,12 +134,13 @@ pid=$!
 for i in $(seq 100); do test -S /run/braid/braid.sock.app && break; sleep 0.1; done
 stat -c '%U:%G %a' /run/braid/braid.sock
 setpriv --reuid nobody --regid braid --clear-groups braid run -- cat /etc/passwd >/dev/null; echo member $?
-setpriv --reuid nobody --regid nogroup --clear-groups braid run -- cat /etc/passwd >/dev/null 2>&1; echo other $?
+setpriv --reuid nobody --regid nogroup --clear-groups braid run -- cat /etc/passwd >/dev/null; echo other $?
+setpriv --reuid nobody --regid nogroup --clear-groups braid ss >/dev/null 2>&1; echo other asks $?
 setpriv --reuid nobody --regid braid --clear-groups braid ss --json | grep -c connections
 kill $pid; wait $pid; echo daemon $?
 """
     out = machine.run("sh", "-c", script, timeout=60)
-    assert out.stdout.splitlines() == ["braid:braid 660", "member 0", "other 125", "1", "daemon 0"], out.stdout + out.stderr
+    assert out.stdout.splitlines() == ["braid:braid 660", "member 0", "other 0", "other asks 1", "1", "daemon 0"], out.stdout + out.stderr
 
     machine.run("dpkg", "--remove", "braid-dev", "braid")
     assert machine.run("test", "-e", "/etc/braid/braid.toml").returncode == 0, "configuration stays until it is purged"
