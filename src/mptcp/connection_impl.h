@@ -363,6 +363,7 @@ struct Connection::Impl {
   // ---- buffers.cc: what the application has read and what the window says then
   void on_read(uint64_t bytes);
   void update_window();
+  uint64_t shared_window() const;
   uint64_t receive_limit_slack() const;
   uint64_t memory_bytes() const;
 
