@@ -93,13 +93,15 @@ void LiveHost::on_readable(size_t index) {
 void LiveHost::finish_round(Time now) {
   host_->advance(now);
   for (int pass = 0; pass < kEventPasses; ++pass) {
-    host_->transmit(*sink_, now);
+    // First what programs take and give: the ACKs then tell of the room that is there again, and go with
+    // data, rather than be followed by others.
     has_more_events_ = false;
     while (const auto event = host_->poll_event()) {
       has_more_events_ = true;
       deliver(*event);
     }
-    if (!has_more_events_) break;
+    if (pass > 0 && !has_more_events_) break;
+    host_->transmit(*sink_, now);
   }
   if (round_hook_) {
     round_hook_();
