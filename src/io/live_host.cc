@@ -5,9 +5,12 @@
 namespace braid::io {
 
 namespace {
-// Input taken in one round, at most: enough to make the system calls around it cheap, little enough that ACKs
-// and timers keep their pace.
+// Packets in hand at once.
 constexpr size_t kBatchPackets = 32;
+// And in one round, at most. Each path of each connection acknowledges once a round what came in it: of a
+// queue that has grown, as much as possible, since an ACK costs more than the packets it is for. And little
+// enough that ACKs and timers keep their pace.
+constexpr size_t kRoundPackets = 256;
 // Transmit and events in one round: an event handler that always causes another event must not starve input.
 constexpr int kEventPasses = 8;
 }  // namespace
@@ -81,12 +84,16 @@ Setup<void> LiveHost::start_capture(const std::string& path) {
 
 void LiveHost::on_readable(size_t index) {
   Attachment& attachment = attachments_[index];
-  const size_t count = attachment.device->receive(host_->chunks(), batch_);
-  for (size_t i = 0; i < count; ++i) {
-    const wire::ReceivedPacket packet = std::exchange(batch_[i], {});
-    if (!attachment.has_interface) continue;
-    if (capture_ != nullptr) capture_->received(packet, now());
-    host_->receive(attachment.first_interface, packet, now());
+  for (size_t taken = 0; taken < kRoundPackets;) {
+    const size_t count = attachment.device->receive(host_->chunks(), batch_);
+    for (size_t i = 0; i < count; ++i) {
+      const wire::ReceivedPacket packet = std::exchange(batch_[i], {});
+      if (!attachment.has_interface) continue;
+      if (capture_ != nullptr) capture_->received(packet, now());
+      host_->receive(attachment.first_interface, packet, now());
+    }
+    taken += count;
+    if (count < batch_.size()) break;
   }
 }
 
