@@ -5,9 +5,12 @@
 namespace braid::io {
 
 namespace {
-// Input taken in one round, at most: enough to make the system calls around it cheap, little enough that ACKs
-// and timers keep their pace.
+// Packets in hand at once.
 constexpr size_t kBatchPackets = 32;
+// And in one round, at most. Each path of each connection acknowledges once a round what came in it: of a
+// queue that has grown, as much as possible, since an ACK costs more than the packets it is for. And little
+// enough that ACKs and timers keep their pace.
+constexpr size_t kRoundPackets = 256;
 // Transmit and events in one round: an event handler that always causes another event must not starve input.
 constexpr int kEventPasses = 8;
 }  // namespace
@@ -81,25 +84,31 @@ Setup<void> LiveHost::start_capture(const std::string& path) {
 
 void LiveHost::on_readable(size_t index) {
   Attachment& attachment = attachments_[index];
-  const size_t count = attachment.device->receive(host_->chunks(), batch_);
-  for (size_t i = 0; i < count; ++i) {
-    const wire::ReceivedPacket packet = std::exchange(batch_[i], {});
-    if (!attachment.has_interface) continue;
-    if (capture_ != nullptr) capture_->received(packet, now());
-    host_->receive(attachment.first_interface, packet, now());
+  for (size_t taken = 0; taken < kRoundPackets;) {
+    const size_t count = attachment.device->receive(host_->chunks(), batch_);
+    for (size_t i = 0; i < count; ++i) {
+      const wire::ReceivedPacket packet = std::exchange(batch_[i], {});
+      if (!attachment.has_interface) continue;
+      if (capture_ != nullptr) capture_->received(packet, now());
+      host_->receive(attachment.first_interface, packet, now());
+    }
+    taken += count;
+    if (count < batch_.size()) break;
   }
 }
 
 void LiveHost::finish_round(Time now) {
   host_->advance(now);
   for (int pass = 0; pass < kEventPasses; ++pass) {
-    host_->transmit(*sink_, now);
+    // First what programs take and give: the ACKs then tell of the room that is there again, and go with
+    // data, rather than be followed by others.
     has_more_events_ = false;
     while (const auto event = host_->poll_event()) {
       has_more_events_ = true;
       deliver(*event);
     }
-    if (!has_more_events_) break;
+    if (pass > 0 && !has_more_events_) break;
+    host_->transmit(*sink_, now);
   }
   if (round_hook_) {
     round_hook_();

@@ -29,6 +29,14 @@ void Connection::Impl::update_window() {
   env.wake(self);
 }
 
+/// Up to where the peer may send on any subflow, of what it was told on one.
+uint64_t Connection::Impl::shared_window() const {
+  if (!negotiation.is_multipath()) return 0;
+  const DataOffset told = receiving.buffer.advertised() + receive_limit_slack();
+  const DataOffset next = receiving.data.data_rcv_nxt();
+  return told > next ? told - next : 0;
+}
+
 /// The window goes out scaled and rounded up: so much may come beyond the edge.
 uint64_t Connection::Impl::receive_limit_slack() const {
   return subflows.empty() ? 0 : (uint64_t{1} << subflows.front()->window_scale()) - 1;

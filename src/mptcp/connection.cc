@@ -389,6 +389,7 @@ void Connection::on_fin(tcp::Subflow& subflow, Time) { impl_->on_fin(impl_->memb
 uint64_t Connection::receive_window(const tcp::Subflow&) const {
   return impl_->receiving.buffer.window_bytes(impl_->receiving.data.data_rcv_nxt());
 }
+uint64_t Connection::shared_window(const tcp::Subflow&) const { return impl_->shared_window(); }
 void Connection::on_established(tcp::Subflow& subflow, Time) {
   impl_->on_established(impl_->member(subflow));
 }

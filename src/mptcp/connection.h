@@ -319,6 +319,7 @@ class Connection final : public tcp::Upper, public PathActions {
   void on_data(tcp::Subflow& subflow, StreamOffset offset, Slice payload, Time now) override;
   void on_fin(tcp::Subflow& subflow, Time now) override;
   uint64_t receive_window(const tcp::Subflow& subflow) const override;
+  uint64_t shared_window(const tcp::Subflow& subflow) const override;
   void on_established(tcp::Subflow& subflow, Time now) override;
   void on_closed(tcp::Subflow& subflow, tcp::CloseReason reason, Time now) override;
 

@@ -235,6 +235,42 @@ TEST_F(DataFin, SubflowFinWithoutItIsThatSubflowsOnly) {
   EXPECT_EQ(pair.client.connection->error(), ConnectionError::kNone);
 }
 
+// Linux takes note of a DATA_FIN beside data that it has already, but acts on it only when data come; and
+// once it has taken note, it ignores those that come by themselves: its connection never ended.
+TEST_F(DataFin, IsOnAllCopiesOfTheLastOctetsOrOnNone) {
+  for (uint64_t seed = 0; seed < 10; ++seed) {
+    const PathOptions even{.delay = 20ms, .rate_bytes_per_second = 5'000'000};
+    Pair pair(seed, {even, even});
+    pair.add_client_endpoints();
+    pair.client.to_send = 300'000 + 10'000 * seed;
+    std::optional<size_t> dead;  // the path that the last octets took, from then on: they go again
+    // Of the maps that end at an octet: their path, and whether they say DATA_FIN.
+    std::map<uint64_t, std::set<std::pair<size_t, bool>>> copies;
+    pair.network.middleboxes = {[&](size_t path, Direction d, Segment& s) {
+      const auto* dss = find_option<wire::Dss>(s);
+      if (d == Direction::kToClient || dss == nullptr || !dss->mapping || s.payload_size() == 0) return true;
+      const uint64_t length = dss->mapping->data_length - (dss->data_fin ? 1u : 0u);
+      const uint64_t end = dss->mapping->data_seq.value + length;
+      copies[end].emplace(path, dss->data_fin);
+      const bool is_last = pair.client.connection->info().sent_bytes == pair.client.to_send;
+      if (!dead.has_value() && is_last && end == copies.rbegin()->first) dead = path;
+      return dead != path;
+    }};
+    pair.connect();
+    ASSERT_TRUE(pair.run_until(
+        [&] { return pair.client.connection->info().sent_bytes == pair.client.to_send; }, 10s));
+    pair.client.connection->shut_down_send(pair.now);
+    ASSERT_TRUE(pair.run_until([&] { return pair.server.is_end_of_stream(); }, 10s)) << seed;
+    pair.run_for(2s);
+    const auto& last = copies.rbegin()->second;
+    std::set<size_t> paths;
+    std::set<bool> endings;
+    for (const auto& [path, is_ending] : last) paths.insert(path), endings.insert(is_ending);
+    EXPECT_EQ(paths.size(), 2u) << seed;
+    EXPECT_EQ(endings.size(), 1u) << seed;
+  }
+}
+
 TEST_F(DataFin, WithChecksum) {
   Pair pair(5, {PathOptions{.loss = 0.05}});
   pair.client.config.require_checksum = true;

@@ -140,7 +140,8 @@ struct Closing {
   bool is_send_shut = false;  // no more from the application
   bool is_app_closed = false;
   bool is_fin_sent = false, is_fin_acked = false;
-  bool is_fin_due = false;  // the next ACK carries it
+  bool is_fin_due = false;     // the next ACK carries it
+  bool is_fin_mapped = false;  // the last octets went with it, the first time and so ever after
   uint32_t fin_attempts = 0;
   Time progress_at{};  // of our data, after the application closed
   bool are_subflows_closing = false;
@@ -362,6 +363,7 @@ struct Connection::Impl {
   // ---- buffers.cc: what the application has read and what the window says then
   void on_read(uint64_t bytes);
   void update_window();
+  uint64_t shared_window() const;
   uint64_t receive_limit_slack() const;
   uint64_t memory_bytes() const;
 

@@ -23,6 +23,8 @@ class ReceiveBuffer {
   // ---- getters
   uint64_t size_bytes() const { return size_bytes_; }
   DataOffset edge() const { return edge_; }
+  /// As far as the peer was told.
+  DataOffset advertised() const { return advertised_; }
   uint64_t window_bytes(DataOffset rcv_nxt) const { return edge_ > rcv_nxt ? edge_ - rcv_nxt : 0; }
   /// Whether the peer should hear of the window without waiting for an ACK that goes anyway: it has grown
   /// by much of the buffer (RFC 9293, 3.8.6.2.2, and not so often that reading costs an ACK each).

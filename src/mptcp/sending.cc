@@ -252,8 +252,11 @@ void Connection::Impl::push_map(MptcpSubflow& subflow, DataRange range, DataSour
               .length = static_cast<uint32_t>(range.size()),
               .is_reinjection = source != DataSource::kNew};
   if (closing.is_send_shut && range.end == sending.buffer.end() && negotiation.is_multipath()) {
-    // Not on the map that the keys go with: its option has no place for it.
-    map.has_data_fin = negotiation.state == MultipathState::kEstablished;
+    // Not on the map that the keys go with: its option has no place for it. And all copies alike: Linux
+    // forgets to act on a DATA_FIN that it first sees beside data it has already, and never hears another
+    // one.
+    if (source == DataSource::kNew) closing.is_fin_mapped = negotiation.state == MultipathState::kEstablished;
+    map.has_data_fin = closing.is_fin_mapped;
   }
   // With Fast Open a server is ahead of the third ACK.
   if ((negotiation.is_multipath() || subflow.is_fast_open_pending()) && negotiation.is_checksummed)

@@ -188,6 +188,16 @@ TEST_F(ReceiveTest, WhatAnEarlierWindowLetInIsTakenThoughTheWindowHasShrunk) {
   EXPECT_EQ(upper.received, 2160u);
 }
 
+TEST_F(ReceiveTest, WhatAnotherSubflowsWindowLetInIsTaken) {
+  upper.capacity = 0;
+  subflow->request_ack();
+  sent();
+  const uint64_t edge = 161 + 65536;
+  upper.shared_window_bytes = 65636;
+  receive({.seq = edge, .bytes = 200});
+  EXPECT_EQ(subflow->receive_queue_bytes(), 100u) << "and no more than that";
+}
+
 TEST_F(ReceiveTest, FinBeyondAHoleWaits) {
   receive({.flags = "F.", .seq = 261, .bytes = 100});
   EXPECT_EQ(state(), State::kEstablished);

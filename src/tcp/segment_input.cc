@@ -96,6 +96,8 @@ Disposition Subflow::Impl::check_paws(const Arrival& arrival) {
 // First: check sequence number.
 Disposition Subflow::Impl::check_sequence(const Arrival& arrival) {
   const wire::TcpSegment& segment = arrival.segment;
+  if (arrival.text_end() > receiver.right_edge()) [[unlikely]]
+    receiver.on_window_advertised(upper.shared_window(self));
   const uint64_t length = segment.payload.size() + (segment.flags.fin ? 1 : 0);
   if (receiver.is_acceptable(arrival.begin, length)) [[likely]] {
     return Disposition::kContinue;

@@ -107,6 +107,10 @@ class Upper {
   /// The window to advertise, in octets from now's ACK (or DATA_ACK: they share the field). The upper never
   /// moves its right edge back. The subflow scales it, rounding up.
   virtual uint64_t receive_window(const Subflow& subflow) const = 0;
+  /// The same as the peer knows it already, be it from other subflows: it may use that on this one, which has
+  /// not said so itself (RFC 8684, 3.3.4: acceptable is what is in the connection's window). 0: every subflow
+  /// speaks for itself.
+  virtual uint64_t shared_window(const Subflow& subflow) const = 0;
 
   // ---- state
   /// The three-way handshake is done, either role.

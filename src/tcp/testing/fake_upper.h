@@ -32,6 +32,7 @@ class FakeUpper : public Upper {
   uint64_t pending = 0;          // octets it still wants to send
   uint32_t map_bytes = 65535;    // longest grant
   uint64_t capacity = 1u << 20;  // of its receive buffer
+  uint64_t shared_window_bytes = 0;
   bool reads_at_once = true;
   std::function<void(Subflow&)> on_data_hook;
   /// Options to add: called as add_options is.
@@ -103,6 +104,7 @@ class FakeUpper : public Upper {
     if (on_data_hook) on_data_hook(subflow);
   }
   void on_fin(Subflow&, Time) override { ++fins; }
+  uint64_t shared_window(const Subflow&) const override { return shared_window_bytes; }
   uint64_t receive_window(const Subflow&) const override {
     return capacity > unread() ? capacity - unread() : 0;
   }
