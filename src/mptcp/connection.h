@@ -192,7 +192,8 @@ struct ConnectionInfo {
   Version version = Version::kV1;  // of the protocol; means nothing in fallback
   std::string fallback_packet;     // the segment that led to it, if one did; for people
   bool is_server = false, is_checksummed = false;
-  uint32_t syn_data_bytes = 0;  // carried by the SYN and taken by the server (RFC 7413)
+  bool had_further_paths = false;  // ever, whatever became of them
+  uint32_t syn_data_bytes = 0;     // carried by the SYN and taken by the server (RFC 7413)
   std::string scheduler, congestion_control, path_manager;
   wire::Endpoint local, remote;                                  // as the application sees them
   std::string state;                                             // "ESTABLISHED" ...: data level

@@ -244,6 +244,7 @@ void Writer::ack() {
   }
   if (connection.closing.is_fin_due && data_fin()) {
     connection.closing.is_fin_due = false;
+    if (std::exchange(connection.closing.is_probe_due, false)) connection.probe_for_word(subflow);
     return;
   }
   wire::MpPrio priority;
