@@ -155,10 +155,14 @@ void add_deceivers(const Rarities& rarities, Dice& later, Scenario& plan) {
                                        {"after_segments", after}}});
   }
   if (rarities.has_fast_open) {
+    // Sometimes one of them only: then the other's option, or data, are ignored.
+    const bool needs_cookie = !later.one_in(3);
     for (HostSpec& host : plan.hosts) {
-      host.config.connection.fast_open.as_client = !later.one_in(4);
-      host.config.connection.fast_open.as_server = !later.one_in(4);
-      host.config.connection.fast_open.needs_cookie = !later.one_in(4);
+      mptcp::FastOpenConfig& fast_open = host.config.connection.fast_open;
+      fast_open = {.as_client = !later.one_in(8),
+                   .as_server = !later.one_in(8),
+                   .needs_cookie = needs_cookie,
+                   .waits_for_data = true};
     }
   }
 }
