@@ -42,13 +42,13 @@ enum class FallbackReason : uint8_t {
   kExtensibility,       // flag B set
   kSynOptionDropped,    // SYNs with MP_CAPABLE unanswered; a plain one was sent
   kThirdAckStripped,    // server: first non-SYN segment had no MPTCP option
-  kDataWithoutMapping,  // first data came without DSS
+  kDataWithoutMapping,  // data came without DSS
   kChecksumFailed,      // single subflow: infinite mapping (RFC 8684, 3.7)
   kPeerSentMpFail,
   kPeerInfiniteMapping,
   kMd5Signature,
   kSimultaneousOpen,
-  kDataAckMissing,          // our first data were acknowledged by a segment without any MPTCP option
+  kDataAckMissing,          // our data were acknowledged without any MPTCP option, and no DATA_ACK followed
   kSynOptionDroppedBefore,  // earlier connections to that destination were kSynOptionDropped: not offered
 };
 std::string_view to_string(MultipathState state);

@@ -160,6 +160,18 @@ TEST(FallbackByChoice, SaysWhichPacketDidIt) {
   EXPECT_EQ(pair.server.counter(Counter::kBraidFallbackThirdAckStripped), 1u);
 }
 
+// The one that looked so, though it is believed later.
+TEST(FallbackByChoice, SaysWhichPacketLackedADataAck) {
+  Pair pair(16);
+  pair.network.middleboxes = {strip(both(is_not_syn, to_client))};
+  pair.connect();
+  pair.client.to_send = 1000;
+  ASSERT_TRUE(pair.run_until(
+      [&] { return pair.client.connection->fallback_reason() == FallbackReason::kDataAckMissing; }, 5s));
+  EXPECT_THAT(pair.client.connection->info().fallback_packet,
+              ::testing::AllOf(::testing::StartsWith("ACK from "), ::testing::EndsWith("no MPTCP option")));
+}
+
 TEST(FallbackByChoice, SimultaneousOpenIsPlain) {
   Pair pair(5);
   const wire::FourTuple tuple{{server_address(0), kServerPort}, {client_address(0), 33'000}};

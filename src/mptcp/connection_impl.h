@@ -56,6 +56,7 @@ struct Negotiation {
   bool is_third_ack_due = false;
   bool have_keys_gone = false;  // client: the next ACK may say something else
   std::string fallback_packet;  // a summary of the segment that led to it
+  std::string bare_packet;      // and of one that may yet
   bool has_remote_key = false;  // version 0: the key may have come with the SYN
   KeyMaterial local, remote;
 

@@ -242,6 +242,8 @@ void Connection::Impl::fall_back(FallbackReason reason) {
   // A peer that has no Multipath TCP is the usual case, and explains itself.
   if (current != nullptr && (is_logged() || reason != FallbackReason::kPeerNotCapable))
     negotiation.fallback_packet = wire::summary(*current);
+  else if (reason == FallbackReason::kDataAckMissing)
+    negotiation.fallback_packet = std::move(negotiation.bare_packet);
   if (is_logged())
     log({.kind = Decision::Kind::kFellBack, .why = to_string(reason), .packet = negotiation.fallback_packet});
   if (negotiation.has_local_key) env.release_token(negotiation.local.token);
@@ -306,7 +308,10 @@ void Connection::Impl::on_established(MptcpSubflow& subflow) {
   was_established = true;
   subflow.was_up = true;
   if (is_logged())
-    log({.kind = Decision::Kind::kOpened, .why = negotiation.is_server ? "by the peer" : "by us"}, subflow);
+    log({.kind = Decision::Kind::kOpened,
+         .why = negotiation.is_server ? "by the peer" : "by us",
+         .amount = subflow.syn_text_bytes()},
+        subflow);
   most_subflows = 1;
   raise(negotiation.is_server ? ConnectionEvent::kAcceptable : ConnectionEvent::kEstablished);
   raise(ConnectionEvent::kWritable);

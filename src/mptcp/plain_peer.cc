@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "mptcp/connection_impl.h"
+#include "wire/summary.h"
 
 namespace braid::mptcp {
 
@@ -45,6 +46,9 @@ void Connection::Impl::note_options(MptcpSubflow& subflow, const wire::TcpSegmen
     return;
   }
   if (subflow.bare_in_a_row++ == 0) subflow.bare_since = now;
+  // When it is believed it is long gone. Behind a proxy they are many: only what may decide is kept.
+  if (subflow.bare_in_a_row == 1 && (!sending.has_data_ack_come || subflow.probes_without_word > 0))
+    negotiation.bare_packet = wire::summary(segment);
   if (segment.flags.fin) subflow.has_bare_fin = true;
   if (segment.payload.empty()) return;
   const StreamOffset begin = unwrap(segment.seq, subflow.initial_receive_seq(), subflow.rcv_nxt());
