@@ -117,11 +117,18 @@ std::string multipath_of(const json& connection) {
                      token(connection, "local_token"), token(connection, "remote_token"));
 }
 
+/// TCP Fast Open: the peer's SYN brought data that were taken, or ours did.
+std::string syn_data_of(const json& connection) {
+  if (!connection.contains("syn_data_bytes") || number(connection, "syn_data_bytes") == 0) return "";
+  return fmt::format(", {} of {} SYN", format_bytes(number(connection, "syn_data_bytes")),
+                     flag(connection, "is_server") ? "the peer's" : "our");
+}
+
 void append_connection(const json& connection, std::string& out) {
   auto to = std::back_inserter(out);
   fmt::format_to(to, "{}  {} -> {}{}\n", text(connection, "state"), text(connection, "local"),
                  text(connection, "remote"), owner_of(connection));
-  fmt::format_to(to, "    {}\n", multipath_of(connection));
+  fmt::format_to(to, "    {}{}\n", multipath_of(connection), syn_data_of(connection));
   fmt::format_to(to, "    scheduler {}, congestion control {}, paths {}\n", text(connection, "scheduler"),
                  text(connection, "congestion_control"), text(connection, "path_manager"));
   fmt::format_to(to, "    sent {}, received {}, waiting to be sent {}, to be read {}, out of order {}\n",

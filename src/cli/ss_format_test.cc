@@ -57,6 +57,15 @@ TEST(SsFormat, SaysEachPathsShare) {
   EXPECT_THAT(text, HasSubstr("12345678"));
 }
 
+TEST(SsFormat, SaysWhoseSynCarriedData) {
+  auto answer = make_answer({make_subflow(0, "192.0.2.1:61000", "192.0.2.2:80")});
+  EXPECT_THAT(format_ss(answer), Not(HasSubstr("SYN")));
+  answer["connections"][0]["syn_data_bytes"] = 500;
+  EXPECT_THAT(format_ss(answer), HasSubstr("500 B of our SYN"));
+  answer["connections"][0]["is_server"] = true;
+  EXPECT_THAT(format_ss(answer), HasSubstr("500 B of the peer's SYN"));
+}
+
 TEST(SsFormat, FitsIn100ColumnsWithTheLongestAddresses) {
   auto subflow = make_subflow(0, "[2001:db8:1111:2222:3333:4444:5555:6666]:61000",
                               "[2001:db8:1111:2222:3333:4444:5555:7777]:443");

@@ -109,6 +109,10 @@ void Connection::Impl::on_data_fin_timer() {
     closing.fin_attempts = 0;
     return;
   }
+  if (MptcpSubflow* only = sole_subflow(); only != nullptr && closing.fin_attempts > 1) {
+    if (becomes_plain_like_peer(*only)) return;
+    closing.is_probe_due = true;
+  }
   closing.is_fin_due = true;
   // Alternating over the subflows: the best one may be the one that loses it.
   MptcpSubflow* subflow = best_subflow(false);
@@ -128,6 +132,11 @@ void Connection::Impl::on_data_fin_acked() {
 
 /// A subflow's FIN: the stream's only in plain TCP.
 void Connection::Impl::on_fin(MptcpSubflow& subflow) {
+  const StreamOffset text_end(subflow.rcv_nxt().value() - 1);
+  // Nothing about it says that it is not the stream's.
+  if (negotiation.is_multipath() && subflow.has_bare_fin && !receiving.fin.has_value() &&
+      is_linear(subflow, text_end))
+    become_plain(subflow, FallbackReason::kDataWithoutMapping, text_end);
   if (negotiation.is_fallback()) {
     receiving.fin = receiving.data.data_rcv_nxt();
     return consume_fin();
@@ -154,20 +163,9 @@ tcp::SegmentVerdict Connection::Impl::on_fail_option(MptcpSubflow& subflow, cons
     subflow.reset_reason = wire::ResetReason::kMiddleboxInterference;
     return tcp::SegmentVerdict::kReset;
   }
-  // What a checksum holds back until its mapping is whole is plain TCP's now, and not to be lost.
-  Ring<Slice> held = std::move(subflow.held.slices);
-  subflow.held.slices = {};
-  receiving.linear_data = receiving.data.data_rcv_nxt();
-  receiving.linear_stream = held.empty() ? subflow.rcv_nxt() : subflow.held.stream_begin;
   subflow.fail_due = negotiation.remote.idsn + receiving.data.data_rcv_nxt().value();
   ask_for_ack(subflow);
-  fall_back_in_mid_stream(subflow, FallbackReason::kPeerSentMpFail);
-  for (DataOffset position = receiving.linear_data; !held.empty();) {
-    Slice slice = held.pop_front();
-    const size_t size = slice.size();
-    deliver(subflow, position, std::move(slice));
-    position += size;
-  }
+  become_plain(subflow, FallbackReason::kPeerSentMpFail, subflow.rcv_nxt());
   return tcp::SegmentVerdict::kAccept;
 }
 

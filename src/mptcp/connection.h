@@ -42,13 +42,13 @@ enum class FallbackReason : uint8_t {
   kExtensibility,       // flag B set
   kSynOptionDropped,    // SYNs with MP_CAPABLE unanswered; a plain one was sent
   kThirdAckStripped,    // server: first non-SYN segment had no MPTCP option
-  kDataWithoutMapping,  // first data came without DSS
+  kDataWithoutMapping,  // data came without DSS
   kChecksumFailed,      // single subflow: infinite mapping (RFC 8684, 3.7)
   kPeerSentMpFail,
   kPeerInfiniteMapping,
   kMd5Signature,
   kSimultaneousOpen,
-  kDataAckMissing,          // our first data were acknowledged by a segment without any MPTCP option
+  kDataAckMissing,          // our data were acknowledged without any MPTCP option, and no DATA_ACK followed
   kSynOptionDroppedBefore,  // earlier connections to that destination were kSynOptionDropped: not offered
 };
 std::string_view to_string(MultipathState state);
@@ -192,7 +192,8 @@ struct ConnectionInfo {
   Version version = Version::kV1;  // of the protocol; means nothing in fallback
   std::string fallback_packet;     // the segment that led to it, if one did; for people
   bool is_server = false, is_checksummed = false;
-  uint32_t syn_data_bytes = 0;  // carried by the SYN and taken by the server (RFC 7413)
+  bool had_further_paths = false;  // ever, whatever became of them
+  uint32_t syn_data_bytes = 0;     // carried by the SYN and taken by the server (RFC 7413)
   std::string scheduler, congestion_control, path_manager;
   wire::Endpoint local, remote;                                  // as the application sees them
   std::string state;                                             // "ESTABLISHED" ...: data level

@@ -56,6 +56,7 @@ struct Negotiation {
   bool is_third_ack_due = false;
   bool have_keys_gone = false;  // client: the next ACK may say something else
   std::string fallback_packet;  // a summary of the segment that led to it
+  std::string bare_packet;      // and of one that may yet
   bool has_remote_key = false;  // version 0: the key may have come with the SYN
   KeyMaterial local, remote;
 
@@ -91,6 +92,8 @@ struct Sending {
   std::optional<DataOffset> missing_head;
   uint32_t stagnations = 0;        // repeated without progress since
   bool has_data_ack_come = false;  // any, from any subflow
+  bool has_repeated = false;       // octets went again, as new ones of a subflow
+  uint32_t word_probes = 0;        // plain_peer.cc: since the last progress
   uint32_t probes = 0;
   /// Plain TCP from the middle of the stream on: a point on the line of the infinite mapping, which data
   /// segments tell until one that did is acknowledged.
@@ -142,6 +145,7 @@ struct Closing {
   bool is_fin_sent = false, is_fin_acked = false;
   bool is_fin_due = false;     // the next ACK carries it
   bool is_fin_mapped = false;  // the last octets went with it, the first time and so ever after
+  bool is_probe_due = false;   // and a probe follows: has the answer any option?
   uint32_t fin_attempts = 0;
   Time progress_at{};  // of our data, after the application closed
   bool are_subflows_closing = false;
@@ -178,6 +182,8 @@ struct Connection::Impl {
   };
   std::vector<ProgramAddress> program_addresses;  // announced by a program's command; bounded by the IDs
   uint8_t most_subflows = 0;                      // ever at once
+  bool had_siblings = false;                      // a further subflow was up: then the peer knows of it
+  bool may_have_siblings = false;                 // or as far that it may be up for the peer
 
   // The group outlives the controllers in the subflows, and so is declared before them.
   std::unique_ptr<CoupledGroup> group;
@@ -256,12 +262,23 @@ struct Connection::Impl {
   tcp::SegmentVerdict on_syn(MptcpSubflow& subflow, const wire::TcpSegment& segment, uint64_t window);
   void on_syn_ack(const wire::TcpSegment& segment, uint64_t window);
   tcp::SegmentVerdict on_third_ack(MptcpSubflow& subflow, const wire::TcpSegment& segment, uint64_t window);
-  tcp::SegmentVerdict on_bare_segment(MptcpSubflow& subflow, const wire::TcpSegment& segment);
   void establish();
   void fall_back(FallbackReason reason);
   bool can_fall_back_in_mid_stream(const MptcpSubflow& subflow) const;
   void fall_back_in_mid_stream(MptcpSubflow& subflow, FallbackReason reason);
   void on_established(MptcpSubflow& subflow);
+
+  // ---- plain_peer.cc: a peer that turned to plain TCP without a word
+  MptcpSubflow* sole_subflow();
+  bool is_linear(const MptcpSubflow& subflow, StreamOffset received_to) const;
+  void note_options(MptcpSubflow& subflow, const wire::TcpSegment& segment);
+  tcp::SegmentVerdict on_bare_segment(MptcpSubflow& subflow);
+  bool has_word_of_missing(const MptcpSubflow& only) const;
+  void await_word(MptcpSubflow& only);
+  void probe_for_word(MptcpSubflow& only);
+  bool becomes_plain_like_peer(MptcpSubflow& only);
+  void become_plain(MptcpSubflow& subflow, FallbackReason reason, StreamOffset received_to);
+  void tell_unaware_peer(MptcpSubflow& subflow, const wire::TcpSegment& segment);
 
   // ---- fast_open.cc: data on the SYN
   void plan_fast_open();

@@ -91,6 +91,9 @@ std::string to_json_members(Token token, const Decision& decision) {
     case Decision::Kind::kReinjected:
       out += fmt::format(R"(,"bytes":{})", decision.amount);
       break;
+    case Decision::Kind::kOpened:
+      if (decision.amount > 0) out += fmt::format(R"(,"bytes":{})", decision.amount);
+      break;
     case Decision::Kind::kSubflowEnded:
       out += fmt::format(R"(,"sent_bytes":{},"received_bytes":{})", decision.sent_bytes,
                          decision.received_bytes);

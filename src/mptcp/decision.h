@@ -16,7 +16,7 @@ class Connection;
 
 struct Decision {
   enum class Kind : uint8_t {
-    kOpened,           // a connection, by us or by the peer
+    kOpened,           // a connection, by us or by the peer; amount: octets of the SYN that were taken
     kMultipath,        // both ends have proved it: joins are allowed
     kFellBack,         // why: a FallbackReason
     kRaced,            // a first SYN from another address: the one before was not answered

@@ -1,6 +1,7 @@
 #include "mptcp/fast_open_memory.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace braid::mptcp {
 
@@ -16,6 +17,7 @@ void FastOpenMemory::on_cookie(const wire::IpAddress& local, const wire::Endpoin
                                const wire::FastOpenCookie& cookie, uint16_t mss) {
   Entry& entry = touch({local, remote});
   entry.cookie = cookie;
+  entry.has_lost_request = false;
   entry.mss = mss;
 }
 
@@ -30,6 +32,10 @@ void FastOpenMemory::on_failed(const wire::IpAddress& local, const wire::Endpoin
   const uint32_t doublings = std::min<uint32_t>(entry.failures++, 20);
   entry.silent_until =
       now + std::min<Duration>(config_.first_silence * (int64_t{1} << doublings), config_.longest_silence);
+}
+
+void FastOpenMemory::on_request_lost(const wire::IpAddress& local, const wire::Endpoint& remote, Time now) {
+  if (std::exchange(touch({local, remote}).has_lost_request, true)) on_failed(local, remote, now);
 }
 
 FastOpenMemory::Entry& FastOpenMemory::touch(const Key& key) {

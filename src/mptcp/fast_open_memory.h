@@ -42,6 +42,9 @@ class FastOpenMemory {
   /// A SYN's text was acknowledged.
   void on_taken(const wire::IpAddress& local, const wire::Endpoint& remote);
   void on_failed(const wire::IpAddress& local, const wire::Endpoint& remote, Time now);
+  /// A SYN that only asked for a cookie stayed unanswered, and one that did not ask was answered. Packets get
+  /// lost: it counts as a failure from the second in a row on.
+  void on_request_lost(const wire::IpAddress& local, const wire::Endpoint& remote, Time now);
 
   size_t size() const { return entries_.size(); }
 
@@ -56,6 +59,7 @@ class FastOpenMemory {
     std::optional<wire::FastOpenCookie> cookie{};
     uint16_t mss = 0;
     uint32_t failures = 0;  // in a row
+    bool has_lost_request = false;
     Time silent_until{};
   };
   Entry& touch(const Key& key);

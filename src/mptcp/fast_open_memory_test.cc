@@ -42,6 +42,18 @@ TEST(FastOpenMemory, FailuresSilenceItForLongerEachTimeUpToAnHour) {
   EXPECT_TRUE(memory.advice(kOurs, kServer, now + 60s).may_ask);
 }
 
+TEST(FastOpenMemory, OneLostRequestIsNoFailureTwoInARowAre) {
+  FastOpenMemory memory;
+  memory.on_request_lost(kOurs, kServer, {});
+  EXPECT_TRUE(memory.advice(kOurs, kServer, {}).may_ask);
+  memory.on_cookie(kOurs, kServer, cookie(1), 1400);
+  memory.on_request_lost(kOurs, kServer, {});
+  EXPECT_TRUE(memory.advice(kOurs, kServer, {}).may_ask);
+  memory.on_request_lost(kOurs, kServer, {});
+  EXPECT_FALSE(memory.advice(kOurs, kServer, {}).may_ask);
+  EXPECT_TRUE(memory.advice(kOurs, kServer, Time(60s)).may_ask);
+}
+
 TEST(FastOpenMemory, IsBoundedAndForgetsWhatWasUsedLongestAgo) {
   FastOpenMemory memory({.capacity = 3});
   const auto server = [](uint16_t port) { return wire::Endpoint{kServer.address, port}; };

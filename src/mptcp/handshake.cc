@@ -217,30 +217,6 @@ tcp::SegmentVerdict Connection::Impl::on_third_ack(MptcpSubflow& subflow, const 
   return on_options(subflow, segment, window);
 }
 
-/// A segment without any MPTCP option where there should be one.
-tcp::SegmentVerdict Connection::Impl::on_bare_segment(MptcpSubflow& subflow,
-                                                      const wire::TcpSegment& segment) {
-  if (!subflow.is_initial || !is_only_subflow(subflow)) return tcp::SegmentVerdict::kAccept;
-  // One that acknowledged nothing yet counts too: it shows that the options come through. An ADD_ADDR that
-  // was taken off its ACK leaves a bare one behind.
-  const bool has_data_ack_come = sending.has_data_ack_come || closing.is_fin_acked;
-  const bool acknowledges_data = unwrap(segment.ack, subflow.initial_send_seq(), subflow.snd_una()) >
-                                     StreamOffset(1) + subflow.tx_unmapped &&
-                                 subflow.snd_nxt() > StreamOffset(1) + subflow.tx_unmapped;
-  // Both before MPTCP has delivered anything (RFC 8684, 3.7).
-  if (acknowledges_data && !has_data_ack_come && can_fall_back_in_mid_stream(subflow) &&
-      receiving.data.data_rcv_nxt().value() == subflow.rcv_nxt().value()) {
-    // The peer may have seen our mapping: it is told that there will be no others. A proxy that was faster
-    // than the peer's DATA_ACK costs multipath here; to wait could give a peer that reads plain TCP data
-    // twice.
-    fall_back_in_mid_stream(subflow, FallbackReason::kDataAckMissing);
-  } else if (segment.flags.fin && segment.payload.empty() && !subflow.has_seen_mapping &&
-             !has_data_ack_come && subflow.rcv_nxt() == StreamOffset(1) + subflow.rx_unmapped) {
-    fall_back(FallbackReason::kDataWithoutMapping);
-  }
-  return tcp::SegmentVerdict::kAccept;
-}
-
 /// Fully established: each side knows that the other has the keys.
 void Connection::Impl::establish() {
   if (negotiation.state != MultipathState::kConfirmed) return;
@@ -266,6 +242,8 @@ void Connection::Impl::fall_back(FallbackReason reason) {
   // A peer that has no Multipath TCP is the usual case, and explains itself.
   if (current != nullptr && (is_logged() || reason != FallbackReason::kPeerNotCapable))
     negotiation.fallback_packet = wire::summary(*current);
+  else if (reason == FallbackReason::kDataAckMissing)
+    negotiation.fallback_packet = std::move(negotiation.bare_packet);
   if (is_logged())
     log({.kind = Decision::Kind::kFellBack, .why = to_string(reason), .packet = negotiation.fallback_packet});
   if (negotiation.has_local_key) env.release_token(negotiation.local.token);
@@ -284,14 +262,19 @@ bool Connection::Impl::can_fall_back_in_mid_stream(const MptcpSubflow& subflow) 
     if (subflow.tx[i].data_end() != subflow.tx[i + 1].data_begin) return false;
   }
   // Its last map is the newest data, so nothing was left on a subflow that is gone.
-  return subflow.tx.empty() ? is_everything_acked()
-                            : subflow.tx[subflow.tx.size() - 1].data_end() == sending.next;
+  if (!subflow.tx.empty()) return subflow.tx[subflow.tx.size() - 1].data_end() == sending.next;
+  // What an only subflow acknowledged is delivered, also where a proxy was faster than the DATA_ACK.
+  const bool has_carried_all = subflow.is_initial && !had_siblings && !sending.has_repeated;
+  return has_carried_all || is_everything_acked();
 }
 
 void Connection::Impl::fall_back_in_mid_stream(MptcpSubflow& subflow, FallbackReason reason) {
   // The line of the infinite mapping; it acts back to the last octet known to be intact (RFC 8684, 3.7).
+  const DataOffset una = sending.buffer.data_una();
   if (!subflow.tx.empty())
     sending.infinite_map = {subflow.tx[0].data_begin, subflow.tx[0].stream_begin, {}, {}};
+  else if (subflow.is_initial && !had_siblings && !sending.has_repeated)
+    sending.infinite_map = {una, StreamOffset(una.value()), {}, {}};
   else
     sending.infinite_map = {sending.next, subflow.snd_end(), {}, {}};
   // A peer that sent MP_FAIL reads mappings until the infinite one comes, on the first new data (RFC
@@ -312,7 +295,9 @@ void Connection::Impl::fall_back_in_mid_stream(MptcpSubflow& subflow, FallbackRe
 
 void Connection::Impl::on_established(MptcpSubflow& subflow) {
   counters().add(Counter::kTcpCurrEstab);
+  subflow.handshake_rto = subflow.recovery().rtt().rto();
   if (!subflow.is_initial) {
+    may_have_siblings = true;
     subflow.recovery().congestion_control().on_established(now);
     if (subflow.join == JoinState::kSynReceived) return on_join_up(subflow);
     subflow.join = JoinState::kAckSent;
@@ -323,7 +308,10 @@ void Connection::Impl::on_established(MptcpSubflow& subflow) {
   was_established = true;
   subflow.was_up = true;
   if (is_logged())
-    log({.kind = Decision::Kind::kOpened, .why = negotiation.is_server ? "by the peer" : "by us"}, subflow);
+    log({.kind = Decision::Kind::kOpened,
+         .why = negotiation.is_server ? "by the peer" : "by us",
+         .amount = subflow.syn_text_bytes()},
+        subflow);
   most_subflows = 1;
   raise(negotiation.is_server ? ConnectionEvent::kAcceptable : ConnectionEvent::kEstablished);
   raise(ConnectionEvent::kWritable);

@@ -135,6 +135,7 @@ ConnectionInfo Connection::Impl::info() const {
   info.fallback_packet = negotiation.fallback_packet;
   info.is_server = negotiation.is_server;
   info.is_checksummed = negotiation.is_checksummed;
+  info.had_further_paths = may_have_siblings || had_siblings;
   info.scheduler = scheduler->name();
   info.congestion_control = config.congestion_control;
   info.path_manager = path_manager != nullptr ? path_manager->name() : config.path_manager;

@@ -179,6 +179,7 @@ void Connection::Impl::on_join_up(MptcpSubflow& subflow) {
   if (is_logged()) log({.kind = Decision::Kind::kSubflowUp}, subflow);
   if (!is_ours) ask_for_ack(subflow);  // the fourth
   timer(ConnectionTimer::kSurvive) = kNever;
+  had_siblings = true;
   most_subflows = std::max(most_subflows, static_cast<uint8_t>(subflows.size()));
   update_probe_limits();
   update_keepalives();

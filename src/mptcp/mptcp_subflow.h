@@ -67,6 +67,16 @@ struct MptcpSubflow final : tcp::Subflow {
   StreamOffset reinjected_to;     // maps that begin below were offered to the other subflows already
   bool has_seen_mapping = false;  // the peer's first DSS with a mapping came
   uint32_t unmapped_in_a_row = 0;
+
+  // ---- signs of plain TCP: plain_peer.cc
+  Duration handshake_rto{0};   // as the handshake's round trip, to the peer itself, made it
+  uint32_t bare_in_a_row = 0;  // segments without any MPTCP option
+  Time bare_since{};
+  std::optional<StreamOffset> bare_from;  // where the first payload begins that came so
+  bool has_bare_fin = false;
+  StreamOffset acked_with_data_ack{};  // the furthest ACK that had a DATA_ACK beside it
+  uint32_t probes_without_word = 0;    // since the last segment with an option
+
   // What it acknowledged before DATA_ACK did, from first to last. Usually that only waits for a sibling's
   // data; but a proxy may have acknowledged what it then lost.
   DataOffset unconfirmed_begin, unconfirmed_end;

@@ -210,7 +210,8 @@ void Writer::failure() {
 
 void Writer::ack() {
   Negotiation& negotiation = connection.negotiation;
-  negotiation.is_third_ack_due = false;
+  // Data that a SYN had no room for have waited for it.
+  if (std::exchange(negotiation.is_third_ack_due, false)) connection.is_another_round_due = true;
   if (subflow.is_fastclose) return fastclose();
   if (negotiation.is_fallback()) {
     failure();
@@ -244,6 +245,7 @@ void Writer::ack() {
   }
   if (connection.closing.is_fin_due && data_fin()) {
     connection.closing.is_fin_due = false;
+    if (std::exchange(connection.closing.is_probe_due, false)) connection.probe_for_word(subflow);
     return;
   }
   wire::MpPrio priority;

@@ -38,6 +38,7 @@ SegmentVerdict Connection::Impl::on_segment(MptcpSubflow& subflow, const wire::T
   if (segment.flags.syn) return on_syn(subflow, segment, window);
   if (negotiation.is_fallback()) {
     if (receiving.awaits_infinite_map) on_answer_to_failure(subflow, segment);
+    tell_unaware_peer(subflow, segment);
     return SegmentVerdict::kAccept;
   }
   if (negotiation.state == MultipathState::kNegotiating) return on_third_ack(subflow, segment, window);
@@ -49,7 +50,8 @@ SegmentVerdict Connection::Impl::on_segment(MptcpSubflow& subflow, const wire::T
       ask_for_ack(subflow);  // our fourth ACK was lost
     }
   }
-  if (options.empty()) return on_bare_segment(subflow, segment);
+  note_options(subflow, segment);
+  if (options.empty()) return on_bare_segment(subflow);
   return on_options(subflow, segment, window);
 }
 
@@ -115,6 +117,9 @@ SegmentVerdict Connection::Impl::on_dss(MptcpSubflow& subflow, const wire::Dss& 
     const uint64_t ack = dss.data_ack->is_wide
                              ? relative
                              : unwrap32(static_cast<uint32_t>(relative), sending.buffer.data_una().value());
+    if (current != nullptr)
+      subflow.acked_with_data_ack = std::max(
+          subflow.acked_with_data_ack, unwrap(current->ack, subflow.initial_send_seq(), subflow.snd_una()));
     on_data_ack(DataOffset(ack), window);
   }
   if (!dss.mapping.has_value()) return SegmentVerdict::kAccept;
@@ -179,13 +184,15 @@ SegmentVerdict Connection::Impl::on_infinite_mapping(MptcpSubflow& subflow, Data
   counters().add(Counter::kInfiniteMapRx);
   const uint64_t next = data.value() + (subflow.rcv_nxt().value() - stream.value());
   // A hole in the data before it could never be filled.
-  if (!can_fall_back_in_mid_stream(subflow) || next > receiving.data.data_rcv_nxt().value()) {
+  // Of a mapping with a checksum there may be the beginning only.
+  const uint64_t have = receiving.data.data_rcv_nxt().value() + subflow.held.received_bytes;
+  if (!can_fall_back_in_mid_stream(subflow) || next > have) {
     subflow.reset_reason = wire::ResetReason::kMiddleboxInterference;
     return SegmentVerdict::kReset;
   }
+  if (next < have) subflow.held.clear();
+  become_plain(subflow, FallbackReason::kPeerInfiniteMapping, subflow.rcv_nxt());
   receiving.linear_data = DataOffset(next);
-  receiving.linear_stream = subflow.rcv_nxt();
-  fall_back_in_mid_stream(subflow, FallbackReason::kPeerInfiniteMapping);
   return SegmentVerdict::kAccept;
 }
 
@@ -229,14 +236,15 @@ void Connection::Impl::on_mapped_data(MptcpSubflow& subflow, const RxMap& map, S
 
 /// ACKed by the subflow, never by DATA_ACK: the peer repeats them at data level.
 void Connection::Impl::on_unmapped_data(MptcpSubflow& subflow, StreamOffset offset, Slice payload) {
-  // Options vanished after the handshake, before any mapping but that of the keys came (RFC 8684, 3.7).
-  const bool is_contiguous = receiving.data.data_rcv_nxt().value() == offset.value();
-  if (!subflow.has_seen_mapping && subflow.is_initial && is_contiguous &&
-      can_fall_back_in_mid_stream(subflow)) {
+  // Options vanished, after the handshake before any mapping but that of the keys came (RFC 8684, 3.7).
+  // Later, a segment that had none at all: one whose neighbour's are left was coalesced with it, and the peer
+  // sends it again.
+  const bool is_bare = subflow.bare_from.has_value() && offset >= *subflow.bare_from;
+  if ((is_bare || !subflow.has_seen_mapping) && is_linear(subflow, offset)) {
     counters().add(Counter::kMpCapableDataFallback);
     // DATA_ACKs of ours may have made the peer believe in MPTCP.
     subflow.fail_due = negotiation.remote.idsn + offset.value();
-    fall_back_in_mid_stream(subflow, FallbackReason::kDataWithoutMapping);
+    become_plain(subflow, FallbackReason::kDataWithoutMapping, offset);
     return deliver(subflow, DataOffset(offset.value()), std::move(payload));
   }
   counters().add(Counter::kBraidUnmappedBytes, payload.size());

@@ -266,6 +266,7 @@ void Connection::Impl::push_map(MptcpSubflow& subflow, DataRange range, DataSour
   subflow.data_sent_bytes += range.size();
   subflow.granted_at = now;
   if (source != DataSource::kNew) {
+    sending.has_repeated = true;
     subflow.reinjected_bytes += range.size();
     sending.reinjected_bytes += range.size();
     if (source == DataSource::kReinjection) counters().add(Counter::kRetrans);
@@ -329,7 +330,7 @@ void Connection::Impl::on_data_ack(DataOffset ack, uint64_t window) {
 }
 
 void Connection::Impl::on_data_progress() {
-  sending.stagnations = 0;
+  sending.stagnations = sending.word_probes = 0;
   closing.progress_at = now;
   const DataOffset una = sending.buffer.data_una();
   for (const auto& subflow : subflows) {
@@ -406,6 +407,8 @@ void Connection::Impl::on_data_retransmit_timer() {
     timer(ConnectionTimer::kDataRetransmit) = now + data_rto();
     return;
   }
+  if (MptcpSubflow* only = sole_subflow(); only != nullptr && !has_word_of_missing(*only))
+    return await_word(*only);
   timer(ConnectionTimer::kDataRetransmit) =
       now + confirmation_delay() * (int64_t{1} << std::min(sending.stagnations, 8u));
   // Seen missing twice: a DATA_ACK that was only late has come by then.
@@ -470,6 +473,10 @@ Duration Connection::Impl::confirmation_delay() const { return largest_srtt() + 
 void Connection::Impl::on_persist_timer() {
   const bool is_blocked = sending.next < sending.buffer.end() && sending.window_edge <= sending.next;
   if (!is_blocked || closing.is_over) return;
+  if (MptcpSubflow* only = sole_subflow(); only != nullptr && sending.probes > 0) {
+    if (becomes_plain_like_peer(*only)) return;
+    if (sending.probes > 1) probe_for_word(*only);
+  }
   // A subflow whose own window is shut probes it by itself.
   if (MptcpSubflow* subflow = best_subflow(true); subflow != nullptr && subflow->send_window_bytes() > 0) {
     subflow->send_probe();

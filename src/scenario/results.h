@@ -38,6 +38,7 @@ struct ConnectionResult {
   bool is_complete = false, is_intact = true;
   std::string failure;  // empty: none
   std::string multipath, fallback;
+  bool had_further_paths = false;
   DelaySummary delay;
   std::vector<SubflowResult> subflows;  // the sender's
   uint64_t sender_memory_max = 0, receiver_memory_max = 0;

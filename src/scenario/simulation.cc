@@ -137,6 +137,7 @@ ConnectionResult Simulation::result_of(const Flow& flow) {
       info.reinjected_bytes + info.retransmitted_bytes + peer.reinjected_bytes + peer.retransmitted_bytes;
   result.multipath = to_string(info.multipath);
   result.fallback = to_string(info.fallback);
+  result.had_further_paths = info.had_further_paths;
   for (const mptcp::SubflowInfo& s : info.subflows) {
     result.subflows.push_back({s.index, s.tuple.local.to_string(), s.tuple.remote.to_string(),
                                s.data_sent_bytes, s.data_received_bytes, seconds(s.srtt) * 1e3,

@@ -12,6 +12,8 @@ namespace braid::scenario {
 namespace {
 
 constexpr uint64_t kRare = 10;  // one seed in so many, for each kind
+constexpr uint64_t kSeldom = 6;
+constexpr uint64_t kLatestLoss = 400;  // segments of a flow
 
 /// With the settings of `like`.
 HostSpec named(const HostSpec& like, const std::string& name) {
@@ -78,7 +80,7 @@ LinkSpec* later_path(Dice& dice, Scenario& plan) {
 
 }  // namespace
 
-Rarities draw_rarities(Dice& dice) {
+Rarities draw_rarities(Dice& dice, Dice& later) {
   Rarities rarities;
   if (dice.one_in(kRare)) rarities.topology = Rarities::Topology::kDumbbell;
   if (dice.one_in(kRare)) rarities.topology = Rarities::Topology::kPhone;
@@ -86,6 +88,9 @@ Rarities draw_rarities(Dice& dice) {
   // Not both: with two paths nobody would get through.
   rarities.loses_first_carrier = dice.one_in(kRare) && !rarities.has_port_blocker;
   rarities.restarts = dice.one_in(kRare);
+  rarities.has_proxy = later.one_in(kSeldom);
+  rarities.loses_options = later.one_in(kSeldom);
+  rarities.has_fast_open = later.one_in(kSeldom);
   return rarities;
 }
 
@@ -133,6 +138,42 @@ void settle_workloads(const Rarities& rarities, Dice& dice, Scenario& plan) {
       if (rarities.topology == Rarities::Topology::kPhone && *end == "client") *end = "phone";
     }
   }
+}
+
+void add_deceivers(const Rarities& rarities, Dice& later, Scenario& plan) {
+  using Strings = std::vector<std::string>;
+  const auto any_link = [&]() -> LinkSpec& { return plan.links[later.between(0, plan.links.size() - 1)]; };
+  if (rarities.has_proxy) any_link().middleboxes.push_back({"proactive-acker", {}});
+  if (rarities.loses_options) {
+    static const std::vector<std::string> kDirections = {"forward", "backward", "both"};
+    static const std::vector<Strings> kSegments = {{"ack", "data"}, {"ack"}, {"data"}};
+    // Usually near the beginning, where most is undecided.
+    const auto after = static_cast<int64_t>(later.over_magnitudes(1, static_cast<double>(kLatestLoss)));
+    any_link().middleboxes.push_back({"option-remover",
+                                      {{"segments", later.pick(kSegments)},
+                                       {"direction", later.pick(kDirections)},
+                                       {"after_segments", after}}});
+  }
+  if (rarities.has_fast_open) {
+    // Sometimes one of them only: then the other's option, or data, are ignored.
+    const bool needs_cookie = !later.one_in(3);
+    for (HostSpec& host : plan.hosts) {
+      mptcp::FastOpenConfig& fast_open = host.config.connection.fast_open;
+      fast_open = {.as_client = !later.one_in(8),
+                   .as_server = !later.one_in(8),
+                   .needs_cookie = needs_cookie,
+                   .waits_for_data = true};
+    }
+  }
+}
+
+bool may_lose_options(const Scenario& plan) {
+  return std::ranges::any_of(plan.links, [](const LinkSpec& link) {
+    return std::ranges::any_of(link.middleboxes, [](const MiddleboxSpec& box) {
+      const auto has_after = [](const auto& option) { return option.first == "after_segments"; };
+      return box.kind == "option-remover" && std::ranges::any_of(box.options, has_after);
+    });
+  });
 }
 
 }  // namespace braid::scenario

@@ -69,6 +69,7 @@ json to_json(const mptcp::ConnectionInfo& c, Time now) {
           {"version", static_cast<int>(c.version)},
           {"is_server", c.is_server},
           {"is_checksummed", c.is_checksummed},
+          {"syn_data_bytes", c.syn_data_bytes},
           {"local_token", c.local_token},
           {"remote_token", c.remote_token},
           {"scheduler", c.scheduler},

@@ -226,7 +226,7 @@ std::string_view help_of(mptcp::Counter counter) {
     case Counter::kBraidFallbackSimultaneousOpen:
       return "Connections that are plain TCP because both ends opened them at once.";
     case Counter::kBraidFallbackDataAckMissing:
-      return "Connections that are plain TCP because ACKs of the first data had no option.";
+      return "Connections that are plain TCP because ACKs of data had no option, and no DATA_ACK followed.";
     case Counter::kBraidFallbackSynOptionDroppedBefore:
       return "Connections that are plain TCP because earlier ones to there had to be.";
   }

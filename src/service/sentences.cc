@@ -105,8 +105,12 @@ std::string address_sentence(const Decision& d) {
 
 std::string opened(const Decision& d) {
   const bool is_server = d.why == "by the peer";
-  return fmt::format("{} {} -> {}.", is_server ? "Accepted, the peer having connected:" : "Connected:",
-                     d.tuple.local.to_string(), d.tuple.remote.to_string());
+  const std::string early = d.amount == 0
+                                ? ""
+                                : fmt::format(" {} went with the SYN already{}.", bytes_text(d.amount),
+                                              is_server ? "" : ", and the peer took them");
+  return fmt::format("{} {} -> {}.{}", is_server ? "Accepted, the peer having connected:" : "Connected:",
+                     d.tuple.local.to_string(), d.tuple.remote.to_string(), early);
 }
 
 std::string about_data(const Decision& d) {
@@ -222,7 +226,7 @@ std::string_view meaning_of(FallbackReason reason) {
     case FallbackReason::kThirdAckStripped:
       return "the first segment after the handshake had no MPTCP option: something on the way removes them";
     case FallbackReason::kDataWithoutMapping:
-      return "the first data came without a mapping: something on the way removes options from data";
+      return "data came without a mapping: something on the way removes options from data";
     case FallbackReason::kChecksumFailed:
       return "a checksum was wrong: something on the way changes the data";
     case FallbackReason::kPeerSentMpFail:
@@ -234,7 +238,9 @@ std::string_view meaning_of(FallbackReason reason) {
     case FallbackReason::kSimultaneousOpen:
       return "both ends opened it at once, which Multipath TCP has no handshake for";
     case FallbackReason::kDataAckMissing:
-      return "our first data were acknowledged without any MPTCP option: something on the way removes them";
+      return "our data were acknowledged without any MPTCP option, and no DATA_ACK followed: something on "
+             "the "
+             "way removes options";
     case FallbackReason::kSynOptionDroppedBefore:
       return "earlier SYNs with MP_CAPABLE to that destination were dropped, so it was not offered";
   }

@@ -55,6 +55,17 @@ void expect_meanings(Enum last) {
               testing::AnyOf("?", "unknown"));
 }
 
+TEST(Sentences, AConnectionSaysWhatItsSynCarried) {
+  Decision d = decision(Kind::kOpened);
+  d.why = "by us";
+  EXPECT_THAT(sentence(d), Not(HasSubstr("SYN")));
+  d.amount = 500;
+  EXPECT_THAT(sentence(d), HasSubstr("500 bytes went with the SYN already, and the peer took them."));
+  EXPECT_THAT(to_json_members(mptcp::Token{1}, d), HasSubstr(R"("bytes":500)"));
+  d.why = "by the peer";
+  EXPECT_THAT(sentence(d), EndsWith("500 bytes went with the SYN already."));
+}
+
 TEST(Sentences, EveryReasonHasAMeaningOfItsOwn) {
   expect_meanings(mptcp::FallbackReason::kSynOptionDroppedBefore);
   expect_meanings(mptcp::SubflowEnd::kClosedByProgram);

@@ -48,8 +48,8 @@ The reasons, with the section of RFC 8684 that allows each:
 | `peer-not-capable` | no MP_CAPABLE in the SYN or in the SYN/ACK | 3.1 |
 | `syn-option-dropped` | SYNs with MP_CAPABLE stayed without answer, a SYN without it was tried | 3.1, 3.7 |
 | `third-ack-stripped` | server: the first segment after the SYN had no MPTCP option | 3.1 |
-| `data-without-mapping` | the first data came without a mapping | 3.7 |
-| `data-ack-missing` | our first data were acknowledged by a segment without any MPTCP option | 3.7 |
+| `data-without-mapping` | data, or the end of them, came without any MPTCP option on the only path there ever was | 3.7 |
+| `data-ack-missing` | our data were acknowledged without any MPTCP option, and no DATA_ACK followed | 3.7 |
 | `checksum-failed` | the only subflow brought data that do not fit their checksum; what the box made is the stream from there on | 3.7 |
 | `peer-sent-mp-fail` | the other end says so with MP_FAIL | 3.7 |
 | `peer-infinite-mapping` | the other end says so with an infinite mapping | 3.7 |
@@ -59,10 +59,6 @@ The reasons, with the section of RFC 8684 that allows each:
 )";
 
 constexpr std::string_view kDifferences = R"(
-- **Options that vanish in the middle of a connection with one path** (`option-remover` and `http-proxy`, "one path, later"): the connection ends
-  with an error. Linux's code falls back there (not measured here): one subflow, nothing repeated, and an infinite mapping (RFC 8684, 3.7). Braid
-  falls back only at the beginning, before MPTCP has delivered anything by its own mappings. With a second path the connection
-  goes on there.
 - **Bytes inserted without DSS checksums** (`payload-rewriter` with a longer replacement): mappings no longer fit, and nothing in the protocol
   can tell. RFC 8684, 3.3 has the checksum for this; with `checksum = true` the same box does no more than to plain TCP on one path, and nothing on one of two.
   Without it this is the one case in which wrong bytes can be delivered that plain TCP would not have delivered.
@@ -72,8 +68,11 @@ constexpr std::string_view kDifferences = R"(
 
 Not differences in what is delivered, but worth knowing:
 
-- `proactive-acker` on the first path costs multipath at once: its ACK of the first data is faster than the peer's DATA_ACK and has no
-  MPTCP option, which looks like a box that removes them. On a second path, or when it comes later, both paths stay.
+- Options that vanish in the middle of a connection (`option-remover` and `http-proxy`, "one path, later") make plain TCP of it where it never had another
+  path: each byte went over that one once, so the line of bytes goes on without mappings ([protocol.md](protocol.md#when-the-two-ends-differ)).
+  One that had several has no such line; it goes on over the others, and ends with an error when the last one loses its options.
+- `proactive-acker`: its ACK of the first data is faster than the peer's DATA_ACK and has no MPTCP option, which looks like a box that
+  removes them. Braid waits a retransmission timeout for the peer's own before it believes that, so it costs nothing.
 - `coalescer` that keeps the first segment's options loses the mapping of what it adds. Such bytes are acknowledged by TCP but never by a DATA_ACK, and travel
   again: with the only path the transfer above takes half as long again, and with another path the one with the box is given up
   when more than 16 segments in a row had none. One that keeps the last options costs little.
@@ -165,22 +164,10 @@ std::string_view introduce(std::string_view box) {
 
 const std::vector<KnownDifference>& known_differences() {
   static const std::vector<KnownDifference> known = {
-      {"RemoverAcks", Place::kOnePathLater},
-      {"RemoverData", Place::kOnePathLater},
-      {"RemoverAllButSyns", Place::kOnePathLater},
-      {"RemoverAll", Place::kOnePathLater},
-      {"RemoverForward", Place::kOnePathLater},
-      {"RemoverBackward", Place::kOnePathLater},
-      {"RemoverDss", Place::kOnePathLater},
-      {"HttpProxy", Place::kOnePathLater},
-      {"RewriterLonger", Place::kOnePath},
-      {"RewriterLonger", Place::kOnePathLater},
-      {"RewriterLonger", Place::kFirst},
-      {"RewriterLonger", Place::kSecond},
-      {"RewriterLonger", Place::kBoth},
-      {"RewriterLonger", Place::kFirstLater},
-      {"RewriterLonger", Place::kSecondLater},
-      {"RewriterChecksum", Place::kBoth},
+      {"RewriterLonger", Place::kOnePath},      {"RewriterLonger", Place::kOnePathLater},
+      {"RewriterLonger", Place::kFirst},        {"RewriterLonger", Place::kSecond},
+      {"RewriterLonger", Place::kBoth},         {"RewriterLonger", Place::kFirstLater},
+      {"RewriterLonger", Place::kSecondLater},  {"RewriterChecksum", Place::kBoth},
       {"RewriterLongerChecksum", Place::kBoth},
   };
   return known;

@@ -76,7 +76,7 @@ const std::vector<Row>& rows() {
       {"FirewallHoles", "stateful-firewall", {{"drops_after_hole", true}}},
       {"FirewallWindow", "stateful-firewall", {{"ignores_window_scale", true}}},
       {"Normaliser", "retransmission-normaliser", {}},
-      {"Acker", "proactive-acker", {}, R::kDataAckMissing, 1},
+      {"Acker", "proactive-acker", {}},
       {"HttpProxy", "http-proxy", {}, R::kPeerNotCapable, 1},
       {"MssClamper", "mss-clamper", {{"mss", int64_t{1200}}}},
       {"BlockerDrop", "port-blocker", {{"ports", int64_t{80}}}},

@@ -19,13 +19,31 @@ std::optional<uint8_t> window_scale_of(TcpPacket& packet) {
   });
   return scale;
 }
+constexpr size_t kTimestampsSize = 10;
+
+/// The two values of an option of the right size.
+std::optional<std::span<std::byte>> timestamps_of(TcpPacket& packet) {
+  std::optional<std::span<std::byte>> values;
+  packet.for_each_option([&](uint8_t kind, std::span<std::byte> option) {
+    if (kind == wire::kOptionKindTimestamps && option.size() == kTimestampsSize) values = option.subspan(2);
+  });
+  return values;
+}
+
 }  // namespace
 
+/// With the newest timestamps: the receiver takes older ones than it has seen for a segment of another time
+/// (RFC 7323, 5), and the sender, which has its ACK, will not repeat it.
 void ProactiveAcker::repeat_first(Half& half, Direction data, MiddleboxOutput& output, Time now) {
   ++totals_.made;
   half.duplicates = 0;
   half.repeat_at = now + config_.retransmission_timeout;
-  output.emit(data, half.held.front().packet);
+  Packet again = half.held.front().packet;
+  std::optional<TcpPacket> tcp = TcpPacket::open(again, output.pool());
+  if (!tcp) return output.emit(data, std::move(again));
+  if (const auto values = timestamps_of(*tcp); values && half.timestamps)
+    std::ranges::copy(*half.timestamps, values->begin());
+  output.emit(data, std::move(*tcp).close());
 }
 
 /// An ACK by the receiver of `half`: frees what it covers; three of the same ask for the first again.
@@ -89,6 +107,13 @@ void ProactiveAcker::on_packet(Direction direction, Packet packet, MiddleboxOutp
     own = {};
     own.is_known = true;
     own.next = own.acked = tcp->seq() + 1;
+  }
+  if (const auto values = timestamps_of(*tcp)) {
+    const Seq32 value(wire::load32(values->data()));
+    if (!own.timestamps || !value.before(Seq32(wire::load32(own.timestamps->data())))) {
+      own.timestamps.emplace();
+      std::ranges::copy(*values, own.timestamps->begin());
+    }
   }
   if (flags.syn) flow.scales[static_cast<size_t>(direction)] = window_scale_of(*tcp);
   if (flags.ack) {

@@ -3,7 +3,9 @@
 // proxies, RFC 3135; NSDI 2012, 3.3.5: why only a DATA_ACK may free data).
 #pragma once
 
+#include <array>
 #include <deque>
+#include <optional>
 
 #include "sim/middlebox/flow_table.h"
 #include "sim/middlebox/middlebox.h"
@@ -32,8 +34,9 @@ class ProactiveAcker final : public Middlebox {
     std::deque<Held> held;  // acknowledged by us, not by the receiver
     size_t bytes = 0;
     bool is_known = false;
-    Seq32 next;   // in order up to here
-    Seq32 acked;  // by the receiver
+    Seq32 next;                                          // in order up to here
+    Seq32 acked;                                         // by the receiver
+    std::optional<std::array<std::byte, 8>> timestamps;  // the newest that its sender wrote: value and echo
     uint32_t duplicates = 0;
     uint16_t window = 0;  // the receiver's, as the header of a segment that is no SYN says it
     Seq32 receiver_seq;   // with which it sends

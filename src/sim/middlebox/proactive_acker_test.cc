@@ -47,6 +47,21 @@ TEST_F(Acker, RepeatsByItselfUntilTheReceiverHasIt) {
   EXPECT_TRUE(bench.wait(box, 10s).empty());
 }
 
+// PAWS would drop an older one, and nobody else repeats it.
+TEST_F(Acker, WhatItRepeatsHasTheNewestTimestamps) {
+  ASSERT_TRUE(bench.shake_hands(box));
+  auto data = segment(kForward, "A", 101, 501), later = segment(kForward, "A", 105, 501);
+  data.options.timestamps = wire::Timestamps{10, 20};
+  later.options.timestamps = wire::Timestamps{11, 21};
+  bench.pass(box, kForward, data, "data");
+  bench.pass(box, kForward, later);
+  const auto again = bench.wait(box, 300ms);
+  ASSERT_EQ(again.size(), 1u);
+  ASSERT_TRUE(again[0].segment.options.timestamps.has_value());
+  EXPECT_EQ(again[0].segment.options.timestamps->value, 11u);
+  EXPECT_EQ(again[0].segment.options.timestamps->echo, 21u);
+}
+
 TEST_F(Acker, ThreeDuplicatesAskForTheFirstAndPartialOnesForTheNext) {
   ASSERT_TRUE(bench.shake_hands(box));
   send(101, "aaaa");
