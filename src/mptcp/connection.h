@@ -135,7 +135,7 @@ struct ConnectionConfig {
   /// the first. A subflow that the peer opens with one of them is answered with the same.
   std::vector<uint8_t> labels{};
   OpenPaths open_paths;
-  uint64_t send_buffer_bytes = 4u << 20;     // ceiling; grows to it with autotuning
+  uint64_t send_buffer_bytes = 6u << 20;     // ceiling; grows to it with autotuning
   uint64_t receive_buffer_bytes = 6u << 20;  // ceiling; likewise
   uint64_t initial_send_buffer_bytes = 256u << 10;
   uint64_t initial_receive_buffer_bytes = 128u << 10;

@@ -147,6 +147,49 @@ TEST(WindowEdge, NeverMovesBack) {
   }
 }
 
+// When the hole was filled all was acknowledged at once, and the window was shut for a moment until the
+// application had read. The other path took that for blocking, and had the window that the loss had left cut
+// to the little that was in flight just then.
+TEST(Penalty, DoesNotPunishALossTwice) {
+  Pair pair(12, {PathOptions{.delay = 43ms, .rate_bytes_per_second = 60'000, .queue_bytes = 20'000},
+                 PathOptions{.delay = 250ms}});
+  pair.server.config.receive_buffer_bytes = pair.server.config.initial_receive_buffer_bytes = 600'000;
+  pair.add_client_endpoints();
+  pair.client.to_send = 1'000'000'000;
+  pair.server.is_reading = false;
+  const auto run_for = [&](Duration time) {
+    for (const Time end = pair.now + time; pair.now < end;) {
+      pair.run_for(5ms);
+      pair.server.read(pair.now);
+    }
+  };
+  int left = 0;
+  pair.network.middleboxes = {[&](size_t path, Direction d, Segment& s) {
+    return path != 1 || d != Direction::kToServer || s.payload_size() == 0 || left-- != 1;
+  }};
+  pair.connect();
+  const auto cwnd = [&] {
+    for (const SubflowInfo& s : pair.client.connection->info().subflows)
+      if (s.tuple.local.address == client_address(1)) return s.cwnd_bytes;
+    return uint64_t{0};
+  };
+  for (int i = 0; i < 300 && cwnd() < 600'000; ++i) run_for(100ms);
+  ASSERT_GT(cwnd(), 600'000u);
+  for (int i = 0; i < 3; ++i) {
+    run_for(5s);
+    left = 1;
+    for (int j = 0; j < 40; ++j) {
+      run_for(50ms);
+      EXPECT_GT(cwnd(), 150'000u) << i;  // of 600,000, CUBIC leaves seven tenths
+    }
+  }
+}
+
+TEST(Buffers, AreAsLargeForSendingAsForReceiving) {  // RFC 8684, 3.3.5
+  const ConnectionConfig config;
+  EXPECT_GE(config.send_buffer_bytes, config.receive_buffer_bytes);
+}
+
 TEST(Buffers, GrowWithThePath) {
   Pair pair(5, {PathOptions{.delay = 50ms, .rate_bytes_per_second = 10'000'000, .queue_bytes = 500'000}});
   pair.client.to_send = 60'000'000;

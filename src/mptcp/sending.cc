@@ -218,8 +218,11 @@ void Connection::Impl::on_blocking(MptcpSubflow& holder) {
   // Once per round trip; in recovery the window has just fallen, and little of it is in use.
   if (!config.penalise || recovery.in_recovery() || recovery.congestion_control().in_slow_start()) return;
   if (now - holder.penalised_at < recovery.rtt().srtt()) return;
+  // What has run empty, since the window was shut, is not what fills it now: the penalty would come on top of
+  // the loss that shut it. And it is a share of the window, not of what that left in flight.
+  if (2 * recovery.in_flight_bytes() < recovery.cwnd_bytes()) return;
   recovery.congestion_control().on_congestion(
-      {.now = now, .in_flight_bytes = recovery.in_flight_bytes(), .srtt = recovery.rtt().srtt()});
+      {.now = now, .in_flight_bytes = recovery.cwnd_bytes(), .srtt = recovery.rtt().srtt()});
   holder.penalised_at = now;
   if (is_logged()) log({.kind = Decision::Kind::kPenalised, .why = "it blocks the window"}, holder);
 }
@@ -364,7 +367,10 @@ void Connection::Impl::on_acked(MptcpSubflow& subflow, StreamOffset snd_una) {
                              .min_rtt = recovery.rtt().min_rtt(),
                              .cwnd_bytes = control.cwnd_bytes(),
                              .ssthresh_bytes = control.ssthresh_bytes(),
-                             .in_flight_bytes = recovery.in_flight_bytes()});
+                             .in_flight_bytes = recovery.in_flight_bytes(),
+                             .delivered_bytes = recovery.delivered_bytes(),
+                             .snd_una = snd_una,
+                             .snd_max = recovery.snd_max()});
   const DataOffset una = sending.buffer.data_una();
   bool is_ahead = false;
   subflow.tx.acknowledge(snd_una, [&](const DataMap& map) {

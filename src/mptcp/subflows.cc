@@ -180,6 +180,7 @@ void Connection::Impl::update_views() {
                      .rttvar = recovery.rtt().rttvar(),
                      .cwnd_bytes = recovery.cwnd_bytes(),
                      .usual_rate = subflow->usual_rate.bytes_per_s(now, recovery.rtt().srtt()),
+                     .shown_rate = subflow->usual_rate.shown_bytes_per_s(),
                      .in_flight_bytes = recovery.in_flight_bytes(),
                      .room_bytes = subflow->send_room_bytes(),
                      .mss = subflow->mss(),

@@ -89,7 +89,7 @@ to = "127.0.0.1:8443"
 TEST(ConfigKeys, DefaultsAreWrittenForPeople) {
   for (const ConfigKey& key : config_keys()) {
     if (key.name == "send_buffer") {
-      EXPECT_EQ(default_of(key), "4 MiB");
+      EXPECT_EQ(default_of(key), "6 MiB");
     }
     if (key.name == "race_delay") {
       EXPECT_EQ(default_of(key), "250 ms");

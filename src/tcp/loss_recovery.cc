@@ -172,6 +172,9 @@ uint64_t LossRecovery::cwnd_bytes() const { return state_->cc->cwnd_bytes(); }
 uint64_t LossRecovery::in_flight_bytes() const { return state_->in_flight_bytes(); }
 StreamOffset LossRecovery::snd_una() const { return state_->queue.snd_una(); }
 StreamOffset LossRecovery::snd_max() const { return state_->queue.snd_max(); }
+uint64_t LossRecovery::delivered_bytes() const {
+  return state_->queue.snd_una().value() + state_->queue.sacked_bytes();
+}
 bool LossRecovery::has_outstanding() const { return !state_->queue.empty(); }
 bool LossRecovery::in_recovery() const { return state_->phase != State::Phase::kOpen; }
 uint32_t LossRecovery::consecutive_timeouts() const { return state_->timeouts; }

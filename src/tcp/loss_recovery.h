@@ -64,6 +64,7 @@ class LossRecovery {
 
   // ---- getters
   uint64_t cwnd_bytes() const;
+  uint64_t delivered_bytes() const;  ///< ever acknowledged, selectively or not
   uint64_t in_flight_bytes() const;  ///< "pipe": sent, not acked, not SACKed, not thought lost
   StreamOffset snd_una() const;
   StreamOffset snd_max() const;  ///< one past the highest octet ever sent

@@ -12,14 +12,20 @@ namespace {
 constexpr uint64_t kLargestGrant = 44 * 1460;
 constexpr uint64_t kThinSegments = 5;
 constexpr int kTrialRoundTrips = 16;
+// The path in use stays so: changing costs a round trip of either.
+constexpr double kStaying = 1.1;
+constexpr double kAhead = 1.3;  // round trips: with a margin for a loss
+// Who carries so many times less than another does not gain what a stall would cost: there must be room for
+// the round trip that the repair of a loss takes as well.
+constexpr double kNegligible = 8;
 
 double seconds(Duration duration) { return static_cast<double>(duration.count()) * 1e-9; }
 
 /// Its congestion window a round trip or two from now.
 double soon_cwnd_bytes(const SubflowView& subflow, uint64_t window_bytes) {
   const auto cwnd = static_cast<double>(subflow.cwnd_bytes);
-  const double soon =
-      subflow.usual_rate > 0 ? std::max(cwnd, subflow.usual_rate * seconds(subflow.srtt)) : 4 * cwnd;
+  const double known = std::max(subflow.usual_rate, subflow.shown_rate) * seconds(subflow.srtt);
+  const double soon = std::max(subflow.usual_rate > 0 ? cwnd : 4 * cwnd, known);
   return std::min(soon, static_cast<double>(window_bytes));
 }
 
@@ -78,7 +84,9 @@ uint64_t grant_size(const ScheduleInput& input) {
 
 double rate_of(const SubflowView& subflow, uint64_t window_bytes) {
   if (subflow.srtt == Duration{0}) return 0;
-  const double most = static_cast<double>(window_bytes) / seconds(subflow.srtt);
+  // What an idle path's queue did when it was last in use is of no interest.
+  const bool is_idle = subflow.in_flight_bytes == 0 && subflow.unsent_bytes == 0;
+  const double most = static_cast<double>(window_bytes) / seconds(is_idle ? subflow.min_rtt : subflow.srtt);
   return subflow.usual_rate > 0 ? std::min(subflow.usual_rate, most) : most;
 }
 
@@ -90,16 +98,21 @@ uint64_t unblocking_bytes(const ScheduleInput& input) {
   // a loss is found by its probe only, after two round trips more (RFC 8985, 7.2).
   const bool is_thin = asking.cwnd_bytes < kThinSegments * uint64_t{asking.mss};
   const Duration round_trip = (held == 0 ? asking.min_rtt : asking.srtt) * (is_thin ? 3 : 1);
+  const double my_rate = rate_of(asking, input.window_bytes);
   double meanwhile = 0;
   bool has_better = false;
   for (const SubflowView& other : input.subflows) {
     if (other.index == asking.index || preference_of(other) != mine || other.srtt == Duration{0}) continue;
-    // A loss over there takes it another round trip of its own to repair.
-    const double round_trips = 1 + seconds(round_trip) / seconds(other.srtt);
+    const double its_rate = rate_of(other, input.window_bytes);
+    has_better = has_better || its_rate * (other.in_flight_bytes > held ? kStaying : 1) >
+                                   my_rate * (other.in_flight_bytes < held ? kStaying : 1);
+    const bool is_worth_a_stall = my_rate * kNegligible > its_rate;
+    // Data that arrive before what the other has sent by now keep nobody waiting.
+    if (is_worth_a_stall && kAhead * seconds(round_trip) <= seconds(other.srtt)) continue;
+    const double round_trips = seconds(round_trip) / seconds(other.srtt) + (is_worth_a_stall ? 0 : 1);
     meanwhile += round_trips * soon_cwnd_bytes(other, input.window_bytes);
-    has_better = has_better || rate_of(other, input.window_bytes) > rate_of(asking, input.window_bytes);
   }
-  if (!has_better) return UINT64_MAX;
+  if (!has_better || meanwhile == 0) return UINT64_MAX;
   const double room =
       static_cast<double>(input.window_bytes) - input.caution * meanwhile - static_cast<double>(held);
   return room > 0 ? static_cast<uint64_t>(room) : 0;

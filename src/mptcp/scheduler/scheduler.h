@@ -37,6 +37,7 @@ struct SubflowView {
   Duration rttvar{0};       // RFC 6298's mean deviation
   uint64_t cwnd_bytes = 0;
   double usual_rate = 0;  // octets a second when it is busy; 0: not known, it has met no limit yet
+  double shown_rate = 0;  // octets a second that it has carried, limit or not
   uint64_t in_flight_bytes = 0;
   uint64_t room_bytes = 0;  // congestion and send window have room for this many now
   uint32_t mss = 0;

@@ -111,6 +111,62 @@ TEST_F(SchedulerTest, AnUnusableSubflowGetsNothing) {
   EXPECT_EQ(grant(0, 5000), 0u);
 }
 
+/// Busy, with a rate that is known.
+SubflowView busy(uint8_t index, Duration srtt, double rate, uint64_t in_flight_bytes) {
+  SubflowView view = subflow(index, srtt);
+  view.min_rtt = srtt;
+  view.usual_rate = rate;
+  view.in_flight_bytes = in_flight_bytes;
+  view.cwnd_bytes = std::max<uint64_t>(in_flight_bytes, 14'600);
+  return view;
+}
+
+TEST_F(SchedulerTest, ASlowPathGetsWhatTheFastOneLeavesOfTheWindow) {
+  // The fast one sends 100 KB until what the slow one is given now has arrived.
+  subflows = {busy(0, 20ms, 1e6, 20'000), busy(1, 100ms, 2e5, 0)};
+  window_bytes = 90'000;
+  EXPECT_EQ(grant(1, 80'000), 0u);
+  window_bytes = 130'000;
+  EXPECT_GT(grant(1, 80'000), 25'000u);
+  EXPECT_LE(grant(1, 80'000), 30'000u);
+}
+
+TEST_F(SchedulerTest, AFastPathWithLessIsAheadOfASlowerWithMore) {
+  // Its data arrive first: they hold nothing up, although the other carries more.
+  subflows = {busy(0, 75ms, 5e5, 0), busy(1, 100ms, 1e6, 100'000)};
+  window_bytes = 100'000;
+  EXPECT_GT(grant(0, 50'000), 40'000u);
+  // Where that gains next to nothing, a loss on it would cost more.
+  window_bytes = 40'000;
+  subflows[0].usual_rate = 4e4;
+  EXPECT_LT(grant(0, 40'000), 35'000u);
+}
+
+TEST_F(SchedulerTest, TheBetterOfTwoLikePathsIsNotChangedForEachSample) {
+  subflows = {busy(0, 50ms, 1.05e6, 0), busy(1, 55ms, 1e6, 60'000)};
+  window_bytes = 60'000;
+  EXPECT_LT(grant(0, 50'000), 10'000u) << "the other is in use";
+  subflows[0].usual_rate = 1.2e6;
+  EXPECT_GT(grant(0, 50'000), 40'000u);
+}
+
+// Each was taken for worse than the other, and the one in use kept room free for one that was not used.
+TEST_F(SchedulerTest, OneOfTwoLikePathsHasAllOfTheWindow) {
+  for (const double rate : {0.95e6, 1e6, 1.05e6}) {
+    subflows = {busy(0, 50ms, rate, 0), busy(1, 50ms, 1e6, 20'000)};
+    window_bytes = 60'000;
+    EXPECT_GT(grant(1, 40'000), 35'000u) << rate;
+  }
+}
+
+// Its queue has drained long since.
+TEST_F(SchedulerTest, AnIdlePathIsNotJudgedByTheQueueThatItHad) {
+  subflows = {busy(0, 40ms, 2e6, 0), busy(1, 20ms, 1.5e6, 30'000)};
+  subflows[0].min_rtt = 17ms;
+  window_bytes = 30'000;
+  EXPECT_GT(grant(0, 30'000), 25'000u);
+}
+
 TEST_F(SchedulerTest, GrantsAreWholeSegmentsOfAtMostASuperSegment) {
   subflows = {subflow(0, 1ms)};
   const uint64_t large = grant(0, 1'000'000);
