@@ -483,6 +483,7 @@ TEST_F(SchedulerTest, LowestRttTriesAPathThatBulkDataPassedOverForLong) {
   subflows[0].in_flight_bytes = 90'000;
   subflows[1].in_flight_bytes = 0;
   subflows[1].min_rtt = 25ms;
+  subflows[0].cwnd_bytes = 90'000;
   subflows[1].idle = 300ms;
   EXPECT_EQ(rank(), (std::vector<uint8_t>{0, 1}));
   EXPECT_EQ(grant(1, 50'000), 0u) << "the fastest can use all of the window";
