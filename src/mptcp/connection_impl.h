@@ -276,6 +276,7 @@ struct Connection::Impl {
   bool has_word_of_missing(const MptcpSubflow& only) const;
   void await_word(MptcpSubflow& only);
   void probe_for_word(MptcpSubflow& only);
+  bool is_in_doubt(const MptcpSubflow& only) const;
   bool becomes_plain_like_peer(MptcpSubflow& only);
   void become_plain(MptcpSubflow& subflow, FallbackReason reason, StreamOffset received_to);
   void tell_unaware_peer(MptcpSubflow& subflow, const wire::TcpSegment& segment);

@@ -94,7 +94,7 @@ void Connection::Impl::on_fast_open_answer(MptcpSubflow& subflow, const wire::Tc
     memory->on_taken(from, remote);
   else if ((fast_open.syn_bytes > 0 && !has_cookie) || (fast_open.has_cookie_gone && fast_open.has_timed_out))
     memory->on_failed(from, remote, now);
-  else if (fast_open.was_option_sent && fast_open.has_timed_out)
+  else if (fast_open.was_option_sent && fast_open.has_timed_out && !has_cookie)
     memory->on_request_lost(from, remote, now);
 }
 

@@ -127,6 +127,12 @@ tcp::SegmentVerdict Connection::Impl::on_join_syn_ack(MptcpSubflow& subflow,
     return tcp::SegmentVerdict::kReset;
   }
   counters().add(Counter::kJoinSynAckRx);
+  // With another path there would be no way back from here. Once it is known what the first one is, the path
+  // manager tries again.
+  if (const MptcpSubflow* only = sole_subflow(); only != nullptr && is_in_doubt(*only)) {
+    subflow.reset_reason = wire::ResetReason::kMiddleboxInterference;
+    return tcp::SegmentVerdict::kReset;
+  }
   const Key ours = negotiation.local.key, theirs = negotiation.remote.key;
   const auto expected = join_hmac(theirs, ours, join->sender_nonce, subflow.local_nonce, negotiation.version);
   if (truncate64(expected) != join->truncated_hmac) {

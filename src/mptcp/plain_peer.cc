@@ -92,6 +92,12 @@ void Connection::Impl::probe_for_word(MptcpSubflow& only) {
   is_another_round_due = true;
 }
 
+/// Data were acknowledged, and that the peer is no plain TCP has yet to be shown.
+bool Connection::Impl::is_in_doubt(const MptcpSubflow& only) const {
+  return only.bare_in_a_row > 0 && !sending.has_data_ack_come &&
+         only.snd_una() > StreamOffset(1) + only.tx_unmapped;
+}
+
 /// Nothing but bare segments comes: then this is plain TCP, unless that could be told wrong.
 bool Connection::Impl::becomes_plain_like_peer(MptcpSubflow& only) {
   const uint32_t enough = sending.has_data_ack_come ? kProbesWithoutWord : 0;
