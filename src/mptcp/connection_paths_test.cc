@@ -69,7 +69,8 @@ TEST_F(Paths, SilentDeathCostsLessThanASecond) {
         received = pair.server.received;
       }
     }
-    longest = std::max<Duration>(longest, pair.now - last);
+    // What has all come leaves no gap behind it.
+    if (received < pair.client.to_send) longest = std::max<Duration>(longest, pair.now - last);
     EXPECT_LT(longest, 1s) << "path " << dead;
     ASSERT_TRUE(exchange(pair, 12'000'000, 12'000'000));
     expect_exact(pair);
