@@ -1,5 +1,9 @@
 #include "io/live_host.h"
 
+#include <poll.h>
+
+#include <algorithm>
+
 #include "base/check.h"
 
 namespace braid::io {
@@ -11,6 +15,8 @@ constexpr size_t kBatchPackets = 32;
 // queue that has grown, as much as possible, since an ACK costs more than the packets it is for. And little
 // enough that ACKs and timers keep their pace.
 constexpr size_t kRoundPackets = 256;
+// So much later than due, at most, while there is more input than a round takes.
+constexpr Duration kLatestTimers = 100ms;
 // Transmit and events in one round: an event handler that always causes another event must not starve input.
 constexpr int kEventPasses = 8;
 }  // namespace
@@ -97,8 +103,28 @@ void LiveHost::on_readable(size_t index) {
   }
 }
 
-void LiveHost::finish_round(Time now) {
+/// Not before what has come already: it may be the answer that a timer waits for. A daemon that was late with
+/// thousands of connections took their ACKs for lost, and was later still for all that it sent again.
+void LiveHost::fire_timers(Time now) {
+  if (!is_input_waiting()) {
+    input_waits_since_ = kNever;
+  } else {
+    input_waits_since_ = earlier(input_waits_since_, now);
+    if (now - input_waits_since_ < kLatestTimers) return;
+    input_waits_since_ = kNever;
+  }
   host_->advance(now);
+}
+
+bool LiveHost::is_input_waiting() const {
+  return std::ranges::any_of(devices_, [](const auto& device) {
+    pollfd state{device->descriptor(), POLLIN, 0};
+    return poll(&state, 1, 0) == 1;
+  });
+}
+
+void LiveHost::finish_round(Time now) {
+  fire_timers(now);
   for (int pass = 0; pass < kEventPasses; ++pass) {
     // First what programs take and give: the ACKs then tell of the room that is there again, and go with
     // data, rather than be followed by others.

@@ -67,6 +67,8 @@ class LiveHost {
   };
   void on_readable(size_t attachment);
   void finish_round(Time now);
+  void fire_timers(Time now);
+  bool is_input_waiting() const;
   void deliver(const host::Event& event);
   Time next_deadline() const;
 
@@ -84,6 +86,7 @@ class LiveHost {
   std::function<void()> round_hook_;
   std::vector<wire::ReceivedPacket> batch_;
   bool has_more_events_ = false;
+  Time input_waits_since_ = kNever;
 };
 
 }  // namespace braid::io
