@@ -12,6 +12,7 @@ namespace {
 constexpr uint64_t kLargestGrant = 44 * 1460;
 constexpr uint64_t kThinSegments = 5;
 constexpr int kTrialRoundTrips = 16;
+constexpr double kTrialCost = 1.0 / 64;  // of the time, at most
 // The path in use stays so: changing costs a round trip of either.
 constexpr double kStaying = 1.1;
 constexpr double kAhead = 1.3;  // round trips: with a margin for a loss
@@ -68,9 +69,14 @@ bool is_due_for_trial(const SubflowView& subflow, std::span<const SubflowView> s
     if (preference_of(other) != Preference::kRegular || other.srtt == Duration{0}) continue;
     if (fastest == nullptr || other.srtt < fastest->srtt) fastest = &other;
   }
-  return fastest != nullptr && fastest->index != subflow.index &&
-         fastest->in_flight_bytes >= 2 * kTrialSegments * fastest->mss &&
-         subflow.idle > kTrialRoundTrips * fastest->srtt && subflow.min_rtt < 2 * fastest->srtt;
+  if (fastest == nullptr || fastest->index == subflow.index || subflow.min_rtt >= 2 * fastest->srtt ||
+      fastest->in_flight_bytes < 2 * kTrialSegments * fastest->mss)
+    return false;
+  // How much later than the fastest's its data arrive: for so long they may keep it waiting.
+  double later = std::max(0.0, seconds(subflow.min_rtt) - seconds(fastest->srtt));
+  const double rate = std::max(subflow.usual_rate, subflow.shown_rate);
+  if (rate > 0) later += static_cast<double>(kTrialSegments * subflow.mss) / rate;
+  return subflow.idle > kTrialRoundTrips * fastest->srtt && kTrialCost * seconds(subflow.idle) > later;
 }
 
 uint64_t grant_size(const ScheduleInput& input) {

@@ -31,7 +31,8 @@ uint64_t grant_size(const ScheduleInput& input);
 /// Whether bulk data have passed it over for so long that it is to be tried with a few segments, although the
 /// fastest can use all of the window: what is known of it gets old, and a peer may open the window only as
 /// far as the subflow goes that it tells of it on (Linux has a receive buffer for each). Not if its RTT would
-/// keep the fastest waiting for more than about one of its own.
+/// keep the fastest waiting for more than about one of its own, and the seldomer the longer its segments
+/// take.
 bool is_due_for_trial(const SubflowView& subflow, std::span<const SubflowView> subflows);
 constexpr uint64_t kTrialSegments = 10;  // an initial window (RFC 6928)
 

@@ -492,6 +492,19 @@ TEST_F(SchedulerTest, LowestRttTriesAPathThatBulkDataPassedOverForLong) {
   EXPECT_EQ(grant(1, 50'000), 10 * 1460u);
 }
 
+TEST_F(SchedulerTest, LowestRttTriesASlowPathTheSeldomer) {
+  subflows = {subflow(0, 20ms), subflow(1, 25ms)};
+  subflows[0].in_flight_bytes = 90'000;
+  subflows[1].in_flight_bytes = 0;
+  subflows[1].min_rtt = 25ms;
+  subflows[1].idle = 10s;
+  EXPECT_EQ(rank(), (std::vector<uint8_t>{1, 0}));
+  subflows[1].usual_rate = 62'500;  // the trial takes it 234 ms
+  EXPECT_EQ(rank(), (std::vector<uint8_t>{0, 1}));
+  subflows[1].idle = 16s;
+  EXPECT_EQ(rank(), (std::vector<uint8_t>{1, 0}));
+}
+
 TEST_F(SchedulerTest, LowestRttTriesNoPathThatWouldKeepTheOthersWaiting) {
   subflows = {subflow(0, 20ms), subflow(1, 25ms)};
   window_bytes = 100'000;
