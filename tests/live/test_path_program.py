@@ -75,6 +75,7 @@ def route_everywhere(net):
 SERVER = """
 import socket, sys
 listener = socket.create_server((sys.argv[1], 8080))  # joins need it as long as the connection lives
+print("listening", flush=True)
 s, _ = listener.accept()
 print("accepted", flush=True)
 while s.sendall(b"x" * 1000) is None and s.recv(1):
@@ -97,7 +98,7 @@ def start_pair(net, words, environment):
     """A client that has the server send a block for each line that the test gives it."""
     python = lab.PEER[0]
     server = net.server.start(*words, python, "-c", SERVER, net.server.address(0))
-    lab.wait_for(lambda: ":8080" in net.server.run("ss", "-ltnM") or words != lab.MPTCPIZE, what="the server")
+    assert server.stdout.readline() == b"listening\n", server.stderr.read()
     client = net.client.start(lab.braid_binary(), "run", "--", python, "-c", CLIENT, net.server.address(0),
                               env=environment, stdin=-1)
     return client, server
