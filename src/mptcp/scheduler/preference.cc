@@ -16,6 +16,7 @@ constexpr double kTrialCost = 1.0 / 64;  // of the time, at most
 // The path in use stays so: changing costs a round trip of either.
 constexpr double kStaying = 1.1;
 constexpr double kAhead = 1.3;  // round trips: with a margin for a loss
+constexpr double kRepair = 3;   // round trips, if a probe has to find the loss
 // Who carries so many times less than another does not gain what a stall would cost: there must be room for
 // the round trip that the repair of a loss takes as well.
 constexpr double kNegligible = 8;
@@ -113,8 +114,10 @@ uint64_t unblocking_bytes(const ScheduleInput& input) {
     has_better = has_better || its_rate * (other.in_flight_bytes > held ? kStaying : 1) >
                                    my_rate * (other.in_flight_bytes < held ? kStaying : 1);
     const bool is_worth_a_stall = my_rate * kNegligible > its_rate;
-    // Data that arrive before what the other has sent by now keep nobody waiting.
-    if (is_worth_a_stall && kAhead * seconds(round_trip) <= seconds(other.srtt)) continue;
+    // Data that arrive before what the other has sent by now keep nobody waiting. If they are repaired
+    // before, too, then not even a loss does, however little the path has carried up to now.
+    const double arrival = kAhead * seconds(round_trip), repair = kRepair * arrival;
+    if ((is_worth_a_stall ? arrival : repair) <= seconds(other.srtt)) continue;
     const double round_trips = seconds(round_trip) / seconds(other.srtt) + (is_worth_a_stall ? 0 : 1);
     meanwhile += round_trips * soon_cwnd_bytes(other, input.window_bytes);
   }

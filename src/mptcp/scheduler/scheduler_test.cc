@@ -142,6 +142,12 @@ TEST_F(SchedulerTest, AFastPathWithLessIsAheadOfASlowerWithMore) {
   EXPECT_LT(grant(0, 40'000), 35'000u);
 }
 
+TEST_F(SchedulerTest, AFarFasterPathIsNotLeftOutForWhatItHasCarried) {
+  subflows = {busy(0, 600ms, 2e6, 1'200'000), busy(1, 15ms, 1e5, 0)};
+  window_bytes = 1'250'000;
+  EXPECT_GT(grant(1, 50'000), 40'000u) << "the slow one had all of the window from the beginning";
+}
+
 TEST_F(SchedulerTest, TheBetterOfTwoLikePathsIsNotChangedForEachSample) {
   subflows = {busy(0, 50ms, 1.05e6, 0), busy(1, 55ms, 1e6, 60'000)};
   window_bytes = 60'000;
