@@ -16,7 +16,7 @@ constexpr double kTrialCost = 1.0 / 64;  // of the time, at most
 // The path in use stays so: changing costs a round trip of either.
 constexpr double kStaying = 1.1;
 constexpr double kAhead = 1.3;  // round trips: with a margin for a loss
-constexpr double kRepair = 3;   // round trips, if a probe has to find the loss
+constexpr double kRepair = 2;   // round trips more, if a probe has to find the loss
 // Who carries so many times less than another does not gain what a stall would cost: there must be room for
 // the round trip that the repair of a loss takes as well.
 constexpr double kNegligible = 8;
@@ -107,6 +107,7 @@ uint64_t unblocking_bytes(const ScheduleInput& input) {
   const Duration round_trip = (held == 0 ? asking.min_rtt : asking.srtt) * (is_thin ? 3 : 1);
   const double my_rate = rate_of(asking, input.window_bytes);
   double meanwhile = 0;
+  uint64_t most = UINT64_MAX;
   bool has_better = false;
   for (const SubflowView& other : input.subflows) {
     if (other.index == asking.index || preference_of(other) != mine || other.srtt == Duration{0}) continue;
@@ -114,17 +115,23 @@ uint64_t unblocking_bytes(const ScheduleInput& input) {
     has_better = has_better || its_rate * (other.in_flight_bytes > held ? kStaying : 1) >
                                    my_rate * (other.in_flight_bytes < held ? kStaying : 1);
     const bool is_worth_a_stall = my_rate * kNegligible > its_rate;
-    // Data that arrive before what the other has sent by now keep nobody waiting. If they are repaired
-    // before, too, then not even a loss does, however little the path has carried up to now.
-    const double arrival = kAhead * seconds(round_trip), repair = kRepair * arrival;
-    if ((is_worth_a_stall ? arrival : repair) <= seconds(other.srtt)) continue;
+    // Data that arrive before what the other has sent by now keep nobody waiting.
+    const double ahead = seconds(other.srtt) / kAhead - seconds(round_trip);
+    if (is_worth_a_stall && ahead >= 0) continue;
+    // However little the path has carried up to now: as much as is repaired before then as well.
+    const double in_time = my_rate * (ahead - kRepair * seconds(round_trip)) - static_cast<double>(held);
+    if (!is_worth_a_stall && in_time >= asking.mss) {
+      most = std::min(most, static_cast<uint64_t>(in_time));
+      continue;
+    }
     const double round_trips = seconds(round_trip) / seconds(other.srtt) + (is_worth_a_stall ? 0 : 1);
     meanwhile += round_trips * soon_cwnd_bytes(other, input.window_bytes);
   }
-  if (!has_better || meanwhile == 0) return UINT64_MAX;
+  if (!has_better) return UINT64_MAX;
+  if (meanwhile == 0) return most;
   const double room =
       static_cast<double>(input.window_bytes) - input.caution * meanwhile - static_cast<double>(held);
-  return room > 0 ? static_cast<uint64_t>(room) : 0;
+  return room > 0 ? std::min(most, static_cast<uint64_t>(room)) : 0;
 }
 
 }  // namespace braid::mptcp
