@@ -89,6 +89,7 @@ def draw(results, path):
             axis.bar([i + (number - 2) * 0.16 for i in range(len(SIZES))], heights, 0.15, label=case, color=colour)
         axis.set_xticks(range(len(SIZES)), list(SIZES))
         axis.set_yscale("log")
+        axis.set_ylim(bottom=min(statistics.median(values) for values in results.values()) / 2)  # no bar below the axis
         axis.set_title(f"{tool}: {what}", fontsize=10)
         axis.grid(axis="y", alpha=0.3)
         axis.set_axisbelow(True)
