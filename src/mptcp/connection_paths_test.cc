@@ -41,6 +41,15 @@ class Paths : public ::testing::Test {
     ASSERT_TRUE(pair.run_until([&] { return pair.subflows(pair.server) == subflows; }));
     pair.run_for(200ms);
   }
+  /// The client's; the connection waits for another.
+  void lose_both_addresses(Pair& pair) {
+    pair.client.environment.local_addresses.clear();
+    pair.client.connection->on_local_address_removed(client_address(0), pair.now);
+    pair.client.connection->on_local_address_removed(client_address(1), pair.now);
+    pair.run_for(10s);
+    EXPECT_EQ(pair.subflows(pair.client), 0u);
+    EXPECT_FALSE(pair.client.connection->is_finished());
+  }
   void expect_exact(Pair& pair) {
     EXPECT_EQ(pair.server.received, pair.client.to_send);
     EXPECT_EQ(pair.client.received, pair.server.to_send);
@@ -218,12 +227,7 @@ TEST_F(Paths, KeepalivesDoNotEndAConnectionWhoseAddressesGo) {
   open(pair);
   pair.client.connection->set_keepalive(7200s, 75s, 9, pair.now);  // as ssh has it
   pair.run_for(1s);
-  pair.client.environment.local_addresses.clear();
-  pair.client.connection->on_local_address_removed(client_address(0), pair.now);
-  pair.client.connection->on_local_address_removed(client_address(1), pair.now);
-  pair.run_for(10s);
-  EXPECT_EQ(pair.subflows(pair.client), 0u);
-  EXPECT_FALSE(pair.client.connection->is_finished());
+  lose_both_addresses(pair);
 }
 
 TEST_F(Paths, BreakBeforeMake) {
@@ -232,12 +236,7 @@ TEST_F(Paths, BreakBeforeMake) {
   pair.client.to_send = pair.server.to_send = 2'000'000;
   pair.run_for(200ms);
   // Both addresses vanish, one comes back later.
-  pair.client.environment.local_addresses.clear();
-  pair.client.connection->on_local_address_removed(client_address(0), pair.now);
-  pair.client.connection->on_local_address_removed(client_address(1), pair.now);
-  pair.run_for(10s);
-  EXPECT_EQ(pair.subflows(pair.client), 0u);
-  EXPECT_FALSE(pair.client.connection->is_finished());
+  lose_both_addresses(pair);
   pair.client.environment.local_addresses = {client_address(1)};
   pair.client.connection->on_endpoint_added(pair.client.environment.paths.endpoints[0], pair.now);
   ASSERT_TRUE(exchange(pair, 2'000'000, 2'000'000));

@@ -54,6 +54,16 @@ class SchedulerTest : public testing::Test {
     return served;
   }
 
+  /// The first of two like paths fills the window.
+  void pass_over_the_second(Duration idle) {
+    subflows = {subflow(0, 20ms), subflow(1, 25ms)};
+    window_bytes = 100'000;
+    subflows[0].in_flight_bytes = subflows[0].cwnd_bytes = 90'000;
+    subflows[1].in_flight_bytes = 0;
+    subflows[1].min_rtt = 25ms;
+    subflows[1].idle = idle;
+  }
+
   std::unique_ptr<Scheduler> scheduler;
   SchedulerOptions options;
   std::vector<SubflowView> subflows;
@@ -486,13 +496,7 @@ TEST_F(SchedulerTest, APlugInsNameIsTakenOnce) {
 }
 
 TEST_F(SchedulerTest, LowestRttTriesAPathThatBulkDataPassedOverForLong) {
-  subflows = {subflow(0, 20ms), subflow(1, 25ms)};
-  window_bytes = 100'000;
-  subflows[0].in_flight_bytes = 90'000;
-  subflows[1].in_flight_bytes = 0;
-  subflows[1].min_rtt = 25ms;
-  subflows[0].cwnd_bytes = 90'000;
-  subflows[1].idle = 300ms;
+  pass_over_the_second(300ms);
   EXPECT_EQ(rank(), (std::vector<uint8_t>{0, 1}));
   EXPECT_EQ(grant(1, 50'000), 0u) << "the fastest can use all of the window";
   subflows[1].idle = 400ms;
@@ -501,11 +505,7 @@ TEST_F(SchedulerTest, LowestRttTriesAPathThatBulkDataPassedOverForLong) {
 }
 
 TEST_F(SchedulerTest, LowestRttTriesASlowPathTheSeldomer) {
-  subflows = {subflow(0, 20ms), subflow(1, 25ms)};
-  subflows[0].in_flight_bytes = 90'000;
-  subflows[1].in_flight_bytes = 0;
-  subflows[1].min_rtt = 25ms;
-  subflows[1].idle = 10s;
+  pass_over_the_second(10s);
   EXPECT_EQ(rank(), (std::vector<uint8_t>{1, 0}));
   subflows[1].usual_rate = 62'500;  // the trial takes it 234 ms
   EXPECT_EQ(rank(), (std::vector<uint8_t>{0, 1}));
@@ -514,12 +514,8 @@ TEST_F(SchedulerTest, LowestRttTriesASlowPathTheSeldomer) {
 }
 
 TEST_F(SchedulerTest, LowestRttTriesNoPathThatWouldKeepTheOthersWaiting) {
-  subflows = {subflow(0, 20ms), subflow(1, 25ms)};
-  window_bytes = 100'000;
-  subflows[0].in_flight_bytes = 90'000;
-  subflows[1].in_flight_bytes = 0;
+  pass_over_the_second(10s);
   subflows[1].min_rtt = 41ms;
-  subflows[1].idle = 10s;
   EXPECT_EQ(rank(), (std::vector<uint8_t>{0, 1})) << "by its RTT";
   subflows[1].min_rtt = 25ms;
   ASSERT_EQ(rank(), (std::vector<uint8_t>{1, 0}));
